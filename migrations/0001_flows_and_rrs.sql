@@ -179,7 +179,7 @@ create table public.ipfix_file (
   exporter_name     text not null,
   peer_address      inet,
   peer_port         integer,
-  head              bytea not null,
+  head              bytea,
   size              bigint,
   position          bigint not null default 0,
   sha256            bytea,
@@ -206,7 +206,17 @@ create table public.ipfix_file (
   constraint ipfix_file_status_check check (status in ('loading', 'loaded', 'partial', 'failed'))
 );
 create index ipfix_file_head_idx on public.ipfix_file (head);
-create index ipfix_file_path_idx on public.ipfix_file (path);
+create index ipfix_file_status_idx on public.ipfix_file (status) where status = 'loading';
+create unique index ipfix_file_content_key on public.ipfix_file (sha256, size) where kind <> 'journal';
+create unique index ipfix_file_journal_key on public.ipfix_file (path) where kind = 'journal';
+
+create function public.add_counts(a jsonb, b jsonb) returns jsonb
+language sql immutable parallel safe as $$
+  select coalesce(jsonb_object_agg(key, coalesce((a ->> key)::bigint, 0) + coalesce((b ->> key)::bigint, 0)), '{}')
+  from (select key from jsonb_object_keys(a) as k(key) union select key from jsonb_object_keys(b) as k(key)) keys
+$$;
+comment on function public.add_counts(jsonb, jsonb) is 'Adds two objects of counts, key by key.';
+
 comment on table public.ipfix_file is 'The ledger: one row per file of IPFIX messages (a journal segment of a live session, or a file that was loaded). Its counters are committed together with the rows they count.';
 comment on column public.ipfix_file.file_id is 'Key; the upper half of every flow_id that came from this file.';
 comment on column public.ipfix_file.kind is 'journal: written by the receiver; drop: taken from a watched directory; load: named on the command line.';
@@ -214,10 +224,10 @@ comment on column public.ipfix_file.path is 'Where the file was when it was load
 comment on column public.ipfix_file.exporter_name is 'Becomes exporter.name.';
 comment on column public.ipfix_file.peer_address is 'Address of the exporting process, journal only.';
 comment on column public.ipfix_file.peer_port is 'Port of the exporting process, journal only.';
-comment on column public.ipfix_file.head is 'First octets (up to 64) of the content, to find candidates for "seen before".';
+comment on column public.ipfix_file.head is 'First octets (up to 64) of the content, to find candidates for "seen before". Null for a journal segment that still grows.';
 comment on column public.ipfix_file.size is 'Octets of the (uncompressed) content when it was loaded last.';
 comment on column public.ipfix_file.position is 'Octets of the content whose records are committed: where loading resumes.';
-comment on column public.ipfix_file.sha256 is 'SHA-256 of the first "position" octets, set when loading ended. The same content is not loaded twice.';
+comment on column public.ipfix_file.sha256 is 'SHA-256 of the first "size" octets of the (uncompressed) content; of a journal segment only once it is closed. The same content is not loaded twice.';
 comment on column public.ipfix_file.status is 'loading; loaded: all of it; partial: the good parts are stored, the rest is in quarantine; failed: nothing in it could be read.';
 comment on column public.ipfix_file.messages is 'IPFIX messages read.';
 comment on column public.ipfix_file.data_records is 'Data records received, option records included = flows + flow_packets + option_records + other_records + quarantined.';
@@ -322,10 +332,10 @@ comment on column public.exporter_statistics.ignored_packets is 'Packets ignored
 comment on column public.exporter_statistics.not_sent_packets is 'Packets of flows that could not be sent (IE 167).';
 comment on column public.exporter_statistics.expired_fragments is 'Fragments that expired before reassembly (IE 6871/100).';
 comment on column public.exporter_statistics.assembled_fragments is 'Packets put together from fragments (IE 6871/101).';
-comment on column public.exporter_statistics.flow_table_flushes is 'Flow table flush events (IE 6871/102).';
-comment on column public.exporter_statistics.flow_table_peak is 'Most flows in the table at one time (IE 6871/103).';
-comment on column public.exporter_statistics.mean_flow_rate is 'Flows per second (IE 6871/104).';
-comment on column public.exporter_statistics.mean_packet_rate is 'Packets per second (IE 6871/105).';
+comment on column public.exporter_statistics.flow_table_flushes is 'Flow table flush events (IE 6871/104).';
+comment on column public.exporter_statistics.flow_table_peak is 'Most flows in the table at one time (IE 6871/105).';
+comment on column public.exporter_statistics.mean_flow_rate is 'Flows per second (IE 6871/102).';
+comment on column public.exporter_statistics.mean_packet_rate is 'Packets per second (IE 6871/103).';
 
 create table public.tombstone (
   file_id       integer not null,

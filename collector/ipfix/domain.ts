@@ -33,8 +33,12 @@ export class Domain {
   readonly #describing = new Set<number>();
   #held: HeldSet[] = [];
 
-  constructor(observationDomainId: number) {
+  /** False while the messages may be the head that a journal puts before a segment: their numbers say nothing. */
+  #isSettled: boolean;
+
+  constructor(observationDomainId: number, startsMidSession: boolean) {
     this.observationDomainId = observationDomainId;
+    this.#isSettled = !startsMidSession;
   }
 
   /** Sequence number the next message should carry; undefined at the start and after an undecodable set. */
@@ -46,7 +50,7 @@ export class Domain {
   countMessage(sequenceNumber: number): void {
     this.messages++;
     this.lastSequenceNumber = sequenceNumber;
-    const ahead = this.#nextSequence === undefined ? 0 : (sequenceNumber - this.#nextSequence + SEQUENCE_MODULUS) % SEQUENCE_MODULUS;
+    const ahead = this.#nextSequence === undefined || !this.#isSettled ? 0 : (sequenceNumber - this.#nextSequence + SEQUENCE_MODULUS) % SEQUENCE_MODULUS;
     if (ahead >= SEQUENCE_MODULUS / 2) this.sequenceResets++;
     else if (ahead > 0) {
       this.sequenceGaps++;
@@ -56,8 +60,9 @@ export class Domain {
   }
 
   /** @param countsForSequence false for a record of a held set: its message has passed */
-  countRecord(countsForSequence: boolean): void {
+  countRecord(templateId: number, countsForSequence: boolean): void {
     this.dataRecords++;
+    this.#isSettled ||= !this.#describing.has(templateId);
     if (countsForSequence && this.#nextSequence !== undefined) this.#nextSequence = (this.#nextSequence + 1) % SEQUENCE_MODULUS;
   }
 

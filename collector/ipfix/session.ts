@@ -53,7 +53,11 @@ export class Session {
   #heldOctets = 0;
   #templateCount = 0;
 
-  constructor(limits: Partial<SessionLimits> = {}) {
+  readonly #startsMidSession: boolean;
+
+  /** @param startsMidSession the stream begins with a repetition of templates (`templateMessages`), then goes on */
+  constructor(limits: Partial<SessionLimits> = {}, startsMidSession = false) {
+    this.#startsMidSession = startsMidSession;
     this.#limits = { ...defaultLimits, ...limits };
     this.#lists = new ListReader(this.elements, this.#limits.listDepth);
   }
@@ -118,7 +122,7 @@ export class Session {
   #domain(observationDomainId: number): Domain {
     const known = this.domains.get(observationDomainId);
     if (known !== undefined) return known;
-    const domain = new Domain(observationDomainId);
+    const domain = new Domain(observationDomainId, this.#startsMidSession);
     // past the limit a domain lives for one message only: its own records decode, later ones lack their templates
     if (this.domains.size < this.#limits.domains) this.domains.set(observationDomainId, domain);
     return domain;
@@ -221,7 +225,7 @@ export class Session {
       while (end - p >= template.shortestRecord) {
         const record = new DataRecord(template, template.read(buffer, p, end, lists) as Value[]); // compiled readers give decoded values
         p = lists.end;
-        domain.countRecord(countsForSequence);
+        domain.countRecord(template.id, countsForSequence);
         if (lists.problems.length > 0) this.#reportLists(streamOffset, domain.observationDomainId, template.id, sink);
         if (template.isOptions && domain.describesTypes(template.id)) this.#learnType(record, domain, buffer.subarray(start, p));
         sink.dataRecord(record, header, streamOffset);

@@ -1,0 +1,237 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type pg from 'pg';
+import { isTransient } from '../../common/postgres/transient.ts';
+import { log } from '../../common/log.ts';
+import { readMessageHeader } from '../ipfix/index.ts';
+import type { Follow } from '../source/content.ts';
+import { readMessages } from '../source/messages.ts';
+import { Committer, PositionConflict } from '../store/committer.ts';
+import type { Partitions } from '../store/partitions.ts';
+import { FileDecoder } from './fileDecoder.ts';
+import { closeFile, exporterId, type FileOrigin, type FileStatus, type LedgerEntry, openFile, openSegment, sealSegment } from './ledger.ts';
+
+/** Outcome of loading one file; the counts are of this run, not of earlier ones. */
+export interface FileReport {
+  readonly path: string;
+  readonly fileId: number | null;
+  readonly status: 'loaded' | 'duplicate' | 'partial' | 'failed';
+  readonly messages: number;
+  readonly data_records: number;
+  readonly flows: number;
+  readonly rrs: number;
+  readonly quarantined: number;
+  /** What was wrong, where, and what to do; null when nothing was. */
+  readonly error: string | null;
+}
+
+/** A journal segment that is being written. */
+export interface GrowingFile extends Follow {
+  /**
+   * Octets of the file once it is closed. A rotation moves an incomplete message to the next segment, so this may be less
+   * than what was read.
+   */
+  finalSize(): number | undefined;
+}
+
+export interface LoadContext {
+  readonly pool: pg.Pool;
+  readonly partitions: Partitions;
+  /** Octets of rows that a batch collects before it is sent. */
+  readonly batchBytes: () => number;
+  /** Committed octets of the file, now and then. */
+  readonly progress?: ((position: number, size: number | undefined) => void) | undefined;
+  /** Tells that the file grew or was closed; only for journal segments that are being written. */
+  readonly follow?: GrowingFile | undefined;
+  /** Aborted: stop after what is committed; the rest is loaded next time. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Loading was stopped before its end; the ledger knows where it goes on. */
+export class LoadStopped extends Error {
+  override readonly name = 'LoadStopped';
+}
+
+const FIRST_WAIT_MS = 200;
+const LONGEST_WAIT_MS = 10_000;
+
+/**
+ * Loads one file, exactly once, whatever happens in between: the ledger says where to go on. A database that is away is
+ * waited for; a message that the database refuses is put in quarantine, the ones around it are stored.
+ * @throws SourceError when the file cannot be read; LoadStopped after `signal`
+ */
+export async function loadFile(origin: FileOrigin, context: LoadContext): Promise<FileReport> {
+  const rejected = new Map<number, string>();
+  let suspects = { from: 0, to: 0 };
+  for (let wait = FIRST_WAIT_MS; ; wait = Math.min(wait * 2, LONGEST_WAIT_MS)) {
+    if (context.signal?.aborted) throw new LoadStopped(origin.path);
+    const attempt: Attempt = { rejected, suspects, progressed: false };
+    try {
+      return await loadOnce(origin, context, attempt);
+    } catch (error) {
+      if (attempt.progressed) wait = FIRST_WAIT_MS;
+      if (error instanceof BatchRejected) {
+        // the refused batch again, message by message, until the one that is refused is found
+        if (error.messages === 1) rejected.set(error.from, error.message);
+        else suspects = { from: error.from, to: error.to };
+      } else if (error instanceof PositionConflict) {
+        log.warn({ file: origin.path }, 'somebody else loads this file too; reading the ledger again');
+        await delay(wait);
+      } else if (isTransient(error)) {
+        log.warn({ file: origin.path, error: String(error), retryInMs: wait }, 'database not available, waiting');
+        context.partitions.forget();
+        await delay(wait, undefined, { signal: context.signal }).catch(() => {});
+      } else throw error;
+    }
+  }
+}
+
+interface Attempt {
+  readonly rejected: ReadonlyMap<number, string>;
+  /** Octets whose messages are committed one at a time, because the database refused one of them. */
+  readonly suspects: { readonly from: number; readonly to: number };
+  progressed: boolean;
+}
+
+/** The database will not take the rows of a batch, now or later (SQLSTATE class 22 or 23). */
+class BatchRejected extends Error {
+  override readonly name = 'BatchRejected';
+  readonly from: number;
+  readonly to: number;
+  readonly messages: number;
+
+  constructor(batch: { from: number; to: number; counts: { messages: number } }, cause: Error) {
+    super(`the database refused the records: ${cause.message}`, { cause });
+    this.from = batch.from;
+    this.to = batch.to;
+    this.messages = batch.counts.messages;
+  }
+}
+
+async function loadOnce(origin: FileOrigin, context: LoadContext, attempt: Attempt): Promise<FileReport> {
+  const { pool } = context;
+  if (origin.kind === 'journal') {
+    const entry = await openSegment(pool, origin);
+    if (entry.status !== 'loading') return duplicate(origin, entry);
+    const report = await loadFrom(entry, origin, context, attempt);
+    await sealSegment(pool, entry.fileId, origin.path);
+    return report;
+  }
+  const found = await openFile(pool, origin);
+  return withFileLock(pool, found.fileId, async () => {
+    // as it is now that we have the lock
+    const entry = await openFile(pool, origin);
+    return entry.status === 'loading' ? loadFrom(entry, origin, context, attempt) : duplicate(origin, entry);
+  });
+}
+
+/** Runs while no other process loads the same file. A crash frees the lock. */
+async function withFileLock<T>(pool: pg.Pool, fileId: number, run: () => Promise<T>): Promise<T> {
+  const client = await pool.connect();
+  let lost: Error | undefined;
+  const onError = (error: Error) => {
+    lost = error;
+  };
+  client.on('error', onError);
+  try {
+    await client.query('select pg_advisory_lock($1, $2)', [FILE_LOCK, fileId]);
+    const result = await run();
+    await client.query('select pg_advisory_unlock($1, $2)', [FILE_LOCK, fileId]);
+    return result;
+  } catch (error) {
+    lost ??= error instanceof Error ? error : new Error(String(error));
+    throw error;
+  } finally {
+    client.off('error', onError);
+    client.release(lost);
+  }
+}
+
+/** First key of our advisory locks on files ("IPFX"). */
+const FILE_LOCK = 0x49504658;
+
+function duplicate(origin: FileOrigin, entry: LedgerEntry): FileReport {
+  return { path: origin.path, fileId: entry.fileId, status: 'duplicate', messages: 0, data_records: 0, flows: 0, rrs: 0, quarantined: 0, error: null };
+}
+
+async function loadFrom(entry: LedgerEntry, origin: FileOrigin, context: LoadContext, attempt: Attempt): Promise<FileReport> {
+  const { pool } = context;
+  const decoder = new FileDecoder(entry.fileId, entry.position, attempt.rejected);
+  const committer = new Committer(pool, context.partitions, entry.fileId);
+  const total = { messages: 0, data_records: 0, flows: 0, rrs: 0, quarantined: 0 };
+  const { suspects } = attempt;
+
+  const send = async (): Promise<void> => {
+    if (decoder.batch.isEmpty && decoder.batch.quarantine.length === 0) return;
+    const batch = decoder.takeBatch();
+    await committer.submit(batch, error => (isDataError(error) ? new BatchRejected(batch, error) : error));
+    for (const name of ['messages', 'data_records', 'flows', 'rrs', 'quarantined'] as const) total[name] += batch.counts[name];
+    total.rrs += batch.counts.payload_rrs;
+    attempt.progressed = true;
+    context.progress?.(batch.to, entry.size);
+  };
+
+  const source = context.follow === undefined ? undefined : followWith(context.follow, send, committer);
+  for await (const block of readMessages(origin.path, source === undefined ? {} : { follow: source })) {
+    // a stopped growing file ends anywhere: what its last block says of the end is not so
+    if (context.signal?.aborted) break;
+    if (block.bad !== undefined) {
+      const { offset, code, message, bytes } = block.bad;
+      const length = Math.min(block.bad.length, (context.follow?.finalSize() ?? Number.POSITIVE_INFINITY) - offset);
+      if (length > 0 || block.bad.length === 0) decoder.skip(offset, length, code, message, bytes.subarray(0, length));
+    } else {
+      for (let at = block.start; at < block.end; ) {
+        const offset = block.streamOffset + at - block.start;
+        const length = block.buffer.readUInt16BE(at + 2);
+        const message = block.buffer.subarray(at, at + length);
+        const domain = readMessageHeader(message, 0, offset).observationDomainId;
+        if (!decoder.knowsExporter(domain)) decoder.setExporter(domain, await exporterId(pool, origin.exporterName, domain, origin.peerAddress));
+        decoder.decode(message, offset);
+        const isSuspect = offset >= suspects.from && offset < suspects.to;
+        if (decoder.batch.length >= context.batchBytes() || isSuspect || offset + length === suspects.from) await send();
+        at += length;
+      }
+    }
+  }
+  if (context.signal?.aborted) {
+    await send();
+    await committer.flush();
+    throw new LoadStopped(origin.path);
+  }
+  decoder.finish();
+  await send();
+  await committer.flush();
+  const status = statusOf(decoder);
+  const error = describe(decoder);
+  await closeFile(pool, entry.fileId, status, error);
+  return { path: origin.path, fileId: entry.fileId, status, ...total, error };
+}
+
+/** Commits what there is before it waits for the file to grow: whoever looks sees everything that arrived. */
+function followWith(follow: Follow, send: () => Promise<void>, committer: Committer): Follow {
+  return {
+    async waitForGrowth(size) {
+      await send();
+      await committer.flush();
+      return follow.waitForGrowth(size);
+    },
+  };
+}
+
+function statusOf(decoder: FileDecoder): Exclude<FileStatus, 'loading'> {
+  if (decoder.findings === 0) return 'loaded';
+  return decoder.messages === 0 ? 'failed' : 'partial';
+}
+
+function describe({ firstFinding, findings, messages }: FileDecoder): string | null {
+  if (firstFinding === undefined) return null;
+  const more = findings > 1 ? ` (and ${findings - 1} more, see table quarantine)` : '';
+  const outcome = messages === 0 ? 'nothing in it is IPFIX; check what wrote this file' : 'everything else is stored';
+  return `${firstFinding.reason}: ${firstFinding.detail}${more}; ${outcome}`;
+}
+
+/** Errors that the same rows will meet again: data exception, integrity constraint. */
+function isDataError(error: unknown): error is Error {
+  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+  return code.startsWith('22') || code.startsWith('23');
+}
+

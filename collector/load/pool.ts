@@ -1,0 +1,100 @@
+import { availableParallelism } from 'node:os';
+import { Worker } from 'node:worker_threads';
+import type { FileOrigin } from './ledger.ts';
+import type { FileReport } from './loadFile.ts';
+import type { FromWorker, ToWorker } from './worker.ts';
+
+/** A file could not be loaded at all; `code` is the system's or LoadStopped. */
+export class LoadError extends Error {
+  override readonly name = 'LoadError';
+  readonly code: string | undefined;
+
+  constructor(message: string, code: string | undefined) {
+    super(message);
+    this.code = code;
+  }
+}
+
+/** A file on its way into the database. */
+export interface Loading {
+  readonly report: Promise<FileReport>;
+  /** Tells the size of a file that is still being written. */
+  grown(size: number): void;
+  /** Tells that a file is complete. */
+  closed(size: number): void;
+}
+
+interface Task {
+  readonly resolve: (report: FileReport) => void;
+  readonly reject: (error: Error) => void;
+  readonly progress: ((position: number, size: number | undefined) => void) | undefined;
+}
+
+/** Worker threads that load files, several at once. */
+export class LoadPool {
+  readonly #workers: { readonly worker: Worker; readonly tasks: Map<number, Task> }[] = [];
+  #nextTask = 1;
+  #isClosing = false;
+
+  constructor(databaseUrl: string, threads = Math.min(4, availableParallelism())) {
+    // the built program has .js files, the source tree .ts
+    const module = new URL(`./worker${import.meta.url.slice(import.meta.url.lastIndexOf('.'))}`, import.meta.url);
+    for (let i = 0; i < threads; i++) {
+      const worker = new Worker(module, { workerData: { databaseUrl } });
+      const tasks = new Map<number, Task>();
+      worker.on('message', (message: FromWorker) => received(tasks, message));
+      worker.on('error', error => failAll(tasks, error));
+      worker.on('exit', code => failAll(tasks, new LoadError(`the load thread ended with code ${code}`, this.#isClosing ? 'LoadStopped' : undefined)));
+      this.#workers.push({ worker, tasks });
+    }
+  }
+
+  /** Files that are being loaded. */
+  get active(): number {
+    return this.#workers.reduce((sum, { tasks }) => sum + tasks.size, 0);
+  }
+
+  /** Loads a file on the thread that has least to do. @param grows it is still being written: see `Loading` */
+  load(origin: FileOrigin, options: { grows?: boolean; progress?: Task['progress'] } = {}): Loading {
+    const { worker, tasks } = this.#workers.reduce((least, each) => (each.tasks.size < least.tasks.size ? each : least));
+    const task = this.#nextTask++;
+    const tell = (message: ToWorker): void => worker.postMessage(message);
+    const report = new Promise<FileReport>((resolve, reject) => tasks.set(task, { resolve, reject, progress: options.progress }));
+    tell({ type: 'load', task, origin, grows: options.grows === true });
+    return {
+      report,
+      grown: size => tell({ type: 'grown', task, size }),
+      closed: size => tell({ type: 'closed', task, size }),
+    };
+  }
+
+  /** Stops loading after the batches that are under way; the ledger knows where to go on. */
+  async close(): Promise<void> {
+    this.#isClosing = true;
+    await Promise.all(
+      this.#workers.map(async ({ worker, tasks }) => {
+        worker.postMessage({ type: 'stop' } satisfies ToWorker);
+        const deadline = Date.now() + 10_000;
+        while (tasks.size > 0 && Date.now() < deadline) await new Promise(resolve => setTimeout(resolve, 20));
+        await worker.terminate();
+      }),
+    );
+  }
+}
+
+function received(tasks: Map<number, Task>, message: FromWorker): void {
+  const task = tasks.get(message.task);
+  if (task === undefined) return;
+  if (message.type === 'progress') {
+    task.progress?.(message.position, message.size);
+    return;
+  }
+  tasks.delete(message.task);
+  if (message.type === 'done') task.resolve(message.report);
+  else task.reject(new LoadError(message.message, message.code ?? message.name));
+}
+
+function failAll(tasks: Map<number, Task>, error: Error): void {
+  for (const task of tasks.values()) task.reject(error);
+  tasks.clear();
+}

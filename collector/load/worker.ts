@@ -1,0 +1,116 @@
+import { parentPort, workerData } from 'node:worker_threads';
+import pg from 'pg';
+import { Partitions } from '../store/partitions.ts';
+import type { FileOrigin } from './ledger.ts';
+import { type FileReport, type GrowingFile, loadFile } from './loadFile.ts';
+
+/** What the pool tells a worker. */
+export type ToWorker =
+  | { readonly type: 'load'; readonly task: number; readonly origin: FileOrigin; readonly grows: boolean }
+  | { readonly type: 'grown'; readonly task: number; readonly size: number }
+  | { readonly type: 'closed'; readonly task: number; readonly size: number }
+  | { readonly type: 'stop' };
+
+/** What a worker tells the pool. */
+export type FromWorker =
+  | { readonly type: 'progress'; readonly task: number; readonly position: number; readonly size: number | undefined }
+  | { readonly type: 'done'; readonly task: number; readonly report: FileReport }
+  | { readonly type: 'error'; readonly task: number; readonly name: string; readonly message: string; readonly code: string | undefined };
+
+/** Connections of one worker: two for each of a few files at a time; further files wait for one. */
+const CONNECTIONS = 8;
+/** Rows in memory: shared by the files that are loaded at the same time. */
+const BATCH_BYTES_TOTAL = 32 << 20;
+const LARGEST_BATCH_BYTES = 4 << 20;
+const SMALLEST_BATCH_BYTES = 1 << 18;
+/** Messages that trickle in are committed together, this long after the first of them. */
+const GATHER_MS = 100;
+
+/** A journal segment that is still being written. */
+class GrowingSegment implements GrowingFile {
+  #size = 0;
+  #closedAt: number | undefined;
+  #wake: () => void = () => {};
+
+  grown(size: number): void {
+    this.#size = Math.max(this.#size, size);
+    this.#wake();
+  }
+
+  close(size: number): void {
+    this.#closedAt = size;
+    this.#wake();
+  }
+
+  finalSize(): number | undefined {
+    return this.#closedAt;
+  }
+
+  /** @returns false once the file is closed and `size` octets of it were read */
+  async waitForGrowth(size: number): Promise<boolean> {
+    while (this.#size <= size && this.#closedAt === undefined) {
+      await new Promise<void>(resolve => {
+        this.#wake = resolve;
+      });
+    }
+    if (this.#closedAt !== undefined) return size < this.#closedAt;
+    await new Promise(resolve => setTimeout(resolve, GATHER_MS));
+    return true;
+  }
+}
+
+const port = parentPort;
+if (port === null) throw new Error('this module runs as a worker thread');
+// the pool starts this module with exactly this
+const { databaseUrl } = workerData as { databaseUrl: string };
+const pool = new pg.Pool({ connectionString: databaseUrl, max: CONNECTIONS, application_name: 'dnstrail load' });
+pool.on('error', () => {}); // an idle connection was lost: the next query opens another
+const partitions = new Partitions(pool);
+const growing = new Map<number, GrowingSegment>();
+const stop = new AbortController();
+let running = 0;
+
+function send(message: FromWorker): void {
+  port?.postMessage(message);
+}
+
+async function load(task: number, origin: FileOrigin, grows: boolean): Promise<void> {
+  const file = grows ? new GrowingSegment() : undefined;
+  if (file !== undefined) growing.set(task, file);
+  running++;
+  try {
+    const report = await loadFile(origin, {
+      pool,
+      partitions,
+      batchBytes: () => Math.max(SMALLEST_BATCH_BYTES, Math.min(LARGEST_BATCH_BYTES, BATCH_BYTES_TOTAL / running)),
+      progress: (position, size) => send({ type: 'progress', task, position, size }),
+      follow: file,
+      signal: stop.signal,
+    });
+    send({ type: 'done', task, report });
+  } catch (error) {
+    const { name, message } = error instanceof Error ? error : new Error(String(error));
+    const code = error instanceof Error && 'code' in error ? String(error.code) : undefined;
+    send({ type: 'error', task, name, message, code });
+  } finally {
+    running--;
+    growing.delete(task);
+  }
+}
+
+port.on('message', (message: ToWorker) => {
+  switch (message.type) {
+    case 'load':
+      void load(message.task, message.origin, message.grows);
+      break;
+    case 'grown':
+      growing.get(message.task)?.grown(message.size);
+      break;
+    case 'closed':
+      growing.get(message.task)?.close(message.size);
+      break;
+    case 'stop':
+      stop.abort();
+      for (const file of growing.values()) file.close(0);
+  }
+});
