@@ -27,7 +27,7 @@ export class FileDecoder {
   firstFinding: Finding | undefined;
   findings = 0;
   messages = 0;
-  readonly #session = new Session();
+  readonly #session: Session;
   readonly #fileId: number;
   readonly #exporterIds = new Map<number, number>();
   readonly #kept = new Map<string, number>();
@@ -42,8 +42,10 @@ export class FileDecoder {
   /**
    * @param committed octets whose rows are in the database
    * @param rejected messages (by offset) that the database refused, and why: they are put in quarantine
+   * @param startsMidSession the file goes on where another of the same session ended
    */
-  constructor(fileId: number, committed: number, rejected: ReadonlyMap<number, string>) {
+  constructor(fileId: number, committed: number, rejected: ReadonlyMap<number, string>, startsMidSession: boolean) {
+    this.#session = new Session({}, startsMidSession);
     this.#fileId = fileId;
     this.#committed = committed;
     this.#rejected = rejected;

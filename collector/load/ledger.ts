@@ -12,6 +12,8 @@ export interface FileOrigin {
   readonly exporterName: string;
   readonly peerAddress?: string | undefined;
   readonly peerPort?: number | undefined;
+  /** A journal segment after the first of its session: it begins with a repetition of the templates. */
+  readonly startsMidSession?: boolean | undefined;
 }
 
 /** What the ledger knows of a file when loading begins or goes on. */

@@ -155,7 +155,7 @@ function duplicate(origin: FileOrigin, entry: LedgerEntry): FileReport {
 
 async function loadFrom(entry: LedgerEntry, origin: FileOrigin, context: LoadContext, attempt: Attempt): Promise<FileReport> {
   const { pool } = context;
-  const decoder = new FileDecoder(entry.fileId, entry.position, attempt.rejected);
+  const decoder = new FileDecoder(entry.fileId, entry.position, attempt.rejected, origin.startsMidSession === true);
   const committer = new Committer(pool, context.partitions, entry.fileId);
   const total = { messages: 0, data_records: 0, flows: 0, rrs: 0, quarantined: 0 };
   const { suspects } = attempt;

@@ -47,7 +47,7 @@ export function ipfixprobeRows(plan: IpfixprobePlan, { values }: DataRecord, flo
     origin: 0,
     qr: source === destination ? answers > 0 || rcode > 0 : source < destination,
     authoritative: null,
-    rrname: ownerName(octetsOf(values[plan.name]), qtype),
+    rrname: ownerName(untilNul(octetsOf(values[plan.name])), qtype),
   } as const;
   if (message.rrname === null) notes.count('unknown_owner_name');
   const question: RrRow = { ...message, section: 0, ttl: 0, rrtype: qtype, rdata: null, rdata_ip: null };
@@ -65,7 +65,8 @@ function ownerName(octets: string, type: number): string | null {
 function answerOf(printed: string, qtype: number): Pick<RrRow, 'rrtype' | 'rdata'> & Partial<Pick<RrRow, 'rdata_ip'>> {
   const words = printed.split(' ');
   const isWhole = printed.length < TEXT_BUFFER;
-  const name = (octets = '') => (octets === '' ? '.' : canonicalName(octets));
+  /** A part that was cut is a hyphen, a value that was cut unknown. */
+  const name = (octets = '') => (!isWhole ? '-' : octets === '' ? '.' : (canonicalName(octets) ?? '-'));
   const alias = { rrtype: Type.CNAME, rdata: isWhole ? name(printed) : null };
   switch (qtype) {
     case Type.A:
@@ -80,24 +81,28 @@ function answerOf(printed: string, qtype: number): Pick<RrRow, 'rrtype' | 'rdata
       return { rrtype: qtype, rdata: isWhole ? name(printed) : null };
     case Type.SOA:
       if (words.length !== 7) return alias;
-      return { rrtype: qtype, rdata: isWhole ? [name(words[0]), name(words[1]), ...words.slice(2)].join(' ') : null };
+      return { rrtype: qtype, rdata: [name(words[0]), name(words[1]), ...words.slice(2)].join(' ') };
     case Type.MX:
-      return words.length === 2 ? { rrtype: qtype, rdata: isWhole ? `${words[0]} ${name(words[1])}` : null } : alias;
+      return words.length === 2 ? { rrtype: qtype, rdata: `${words[0]} ${name(words[1])}` } : alias;
     case Type.TXT:
       return { rrtype: qtype, rdata: canonicalText(printed) };
     case Type.SRV: {
       // printed as: service protocol name target priority weight port
       const [target, ...numbers] = words.slice(3);
-      return words.length === 7 ? { rrtype: qtype, rdata: isWhole ? `${numbers.join(' ')} ${name(target)}` : null } : alias;
+      return words.length === 7 ? { rrtype: qtype, rdata: `${numbers.join(' ')} ${name(target)}` } : alias;
     }
     default:
       return { rrtype: qtype, rdata: null };
   }
 }
 
-/** Octets up to the first NUL: ipfixprobe sends its fixed buffers. */
 function octetsOf(value: Value | undefined): string {
-  const octets = Buffer.isBuffer(value) ? value.toString('latin1') : typeof value === 'string' ? value : '';
+  if (typeof value === 'string') return value;
+  return Buffer.isBuffer(value) ? value.toString('latin1') : '';
+}
+
+/** ipfixprobe ends names at the first NUL. */
+function untilNul(octets: string): string {
   const end = octets.indexOf('\0');
   return end < 0 ? octets : octets.slice(0, end);
 }

@@ -5,6 +5,7 @@
  */
 import { nameFromWire } from '../../common/dnsName.ts';
 import { rdataFromWire } from './rdataFromWire.ts';
+import type { Address } from './rows.ts';
 
 /** A question entry (section 0: ttl 0, rdata null) or resource record. */
 export interface DnsRecord {
@@ -19,7 +20,7 @@ export interface DnsRecord {
   /** Presentation form; `\# length hex` (RFC 3597 §5) for types not known here and for malformed rdata. */
   readonly rdata: string | null;
   /** The address, for A and AAAA. */
-  readonly address: string | null;
+  readonly address: Address | null;
 }
 
 /** A message of opcode QUERY and its complete records in their order; OPT pseudo records are left out. */
@@ -41,6 +42,8 @@ const MIN_RECORD_LENGTH = 11;
 const MAX_MESSAGE_LENGTH = 65535;
 const SECTIONS = [0, 1, 2, 3] as const;
 const OPT = 41;
+const A = 1;
+const AAAA = 28;
 /** IN, CS, CH, HS, NONE, ANY (RFC 6895 §3.2). */
 const CLASSES: ReadonlySet<number> = new Set([1, 2, 3, 4, 254, 255]);
 
@@ -132,9 +135,15 @@ function readEntry(
   const end = start + octets.readUInt16BE(start - 2);
   if (end > octets.length) return null;
   const rdata = rdataFromWire(octets, start, end, rrtype, rrclass);
-  const isAddress = (rrtype === 1 || rrtype === 28) && !rdata.startsWith('\\');
+  const isGeneric = rdata.startsWith('\\'); // malformed, or not of the internet's classes
   return {
-    record: { section, rrname, rrtype, rrclass, ttl, rdata, address: isAddress ? rdata : null },
+    record: { section, rrname, rrtype, rrclass, ttl, rdata, address: isGeneric ? null : addressOf(octets, start, rrtype) },
     next: end,
   };
+}
+
+/** The address that well-formed rdata of type A or AAAA holds. */
+function addressOf(octets: Buffer, start: number, rrtype: number): Address | null {
+  if (rrtype === A) return octets.readUInt32BE(start);
+  return rrtype === AAAA ? octets.subarray(start, start + 16) : null;
 }

@@ -1,4 +1,3 @@
-import { addressFromText } from './address.ts';
 import type { DnsMessage, DnsRecord } from './payload.ts';
 import type { Notes, RrRow } from './rows.ts';
 
@@ -67,6 +66,6 @@ function rowOf(message: DnsMessage, record: DnsRecord): RrRow {
     authoritative: message.authoritative,
     rrname: record.rrname,
     rdata: record.rdata,
-    rdata_ip: record.address === null ? null : addressFromText(record.address).address,
+    rdata_ip: record.address,
   };
 }

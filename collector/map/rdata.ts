@@ -11,10 +11,10 @@ const NO_TYPES: readonly string[] = [];
 
 /**
  * A name inside rdata in canonical form. YAF 2.x sends the root as empty string ("MX 0 .", the signer of the root's
- * RRSIGs), 3.x as `.`; a name lost to YAF's buffer limit is empty too and cannot be told apart.
+ * RRSIGs), 3.x as `.`; a name lost to YAF's buffer limit is empty too and cannot be told apart. A damaged one is `-`.
  */
 export function rdataName(octets: string): string {
-  return canonicalName(octets) ?? '.';
+  return octets === '' ? '.' : (canonicalName(octets) ?? MISSING);
 }
 
 const hex = (octets: Buffer) => (octets.length === 0 ? MISSING : octets.toString('hex').toUpperCase());

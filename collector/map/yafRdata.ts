@@ -8,16 +8,15 @@ import {
   nsec3paramRdata,
   nsec3Rdata,
   nsecRdata,
-  rdataName,
   rrsigRdata,
   soaRdata,
   srvRdata,
   trimSignature,
 } from './rdata.ts';
-import { canonicalText } from '../../common/dnsName.ts';
+import { canonicalName, canonicalText } from '../../common/dnsName.ts';
 import type { Address, Notes } from './rows.ts';
 
-/** Value of a resource record. `rdata` is null where the exporter sent an empty name that cannot be the root. */
+/** Value of a resource record. `rdata` is null where what the exporter sent is damaged. */
 export interface Rdata {
   readonly rdata: string | null;
   readonly rdata_ip: Address | null;
@@ -40,7 +39,7 @@ export function rdataReader(template: Template): RdataReader | null {
   const ipv6 = cert(303) >= 0 ? cert(303) : template.indexOf(0, 27);
   if (ipv6 >= 0) return ({ values }) => ipv6Rdata(values[ipv6]);
   const name = cert(180, 183, 184);
-  if (name >= 0) return ({ values }) => text(octets(values[name]) === '' ? null : rdataName(octets(values[name])));
+  if (name >= 0) return ({ values }) => nameRdata(octets(values[name]));
   const txt = cert(208);
   if (txt >= 0) return ({ values }) => text(canonicalText(octets(values[txt])));
   if (cert(182) >= 0) {
@@ -132,6 +131,11 @@ function ipv4Rdata(value: unknown): Rdata {
 function ipv6Rdata(value: unknown): Rdata {
   if (!Buffer.isBuffer(value) || value.length !== 16) return text(null);
   return { rdata: ipv6Text(value, 0), rdata_ip: value };
+}
+
+/** rdata that is one name: a damaged one says nothing. */
+function nameRdata(name: string): Rdata {
+  return text(name === '' ? '.' : canonicalName(name));
 }
 
 function text(rdata: string | null): Rdata {
