@@ -60,7 +60,9 @@ export async function startCollector(config: Config): Promise<Collector> {
   }
   const stopping = new AbortController();
   const watched = config.watch === '' ? join(config.home, 'incoming') : config.watch;
-  let parts: { database: Database; pool: LoadPool; drop: DropDirectory; supervising: Promise<void> } | undefined;
+  let parts:
+    | { database: Database; pool: LoadPool; drop: DropDirectory; supervising: Promise<void> }
+    | undefined;
 
   const ready = (async () => {
     const database = await openWithPatience(config, stopping.signal);
@@ -76,7 +78,11 @@ export async function startCollector(config: Config): Promise<Collector> {
     });
     parts = { database, pool, drop, supervising: supervise(database, stopping.signal) };
     segments.loadWith(pool);
-    void loadClosed(pool, journal, closedBefore.map(({ path }) => path));
+    void loadClosed(
+      pool,
+      journal,
+      closedBefore.map(({ path }) => path),
+    );
     await drop.start();
     return database;
   })();
@@ -181,7 +187,14 @@ async function loadClosed(pool: LoadPool, journal: Journal, paths: readonly stri
 }
 
 function segmentOrigin(path: string, { peerAddress, peerPort, segment }: SegmentInfo): FileOrigin {
-  return { kind: 'journal', path, exporterName: peerAddress, peerAddress, peerPort, startsMidSession: segment > 0 };
+  return {
+    kind: 'journal',
+    path,
+    exporterName: peerAddress,
+    peerAddress,
+    peerPort,
+    startsMidSession: segment > 0,
+  };
 }
 
 function reportFailure(path: string, error: unknown): void {
@@ -191,8 +204,13 @@ function reportFailure(path: string, error: unknown): void {
 
 async function take(pool: LoadPool, origin: FileOrigin): Promise<TakeResult> {
   const { status, error, flows, rrs, messages } = await pool.load(origin).report;
-  log.info({ path: origin.path, status, messages, flows, rrs, ...(error === null ? {} : { error }) }, 'took a file');
-  return status === 'failed' ? { outcome: 'failed', reason: error ?? 'no IPFIX message in it' } : { outcome: status };
+  log.info(
+    { path: origin.path, status, messages, flows, rrs, ...(error === null ? {} : { error }) },
+    'took a file',
+  );
+  return status === 'failed'
+    ? { outcome: 'failed', reason: error ?? 'no IPFIX message in it' }
+    : { outcome: status };
 }
 
 /** Opens and migrates the database; one that is not there yet is waited for. */
@@ -213,7 +231,10 @@ async function openWithPatience(config: Config, signal: AbortSignal): Promise<Da
       }
     } catch (error) {
       if (!isTransient(error)) throw error;
-      log.warn({ error: String(error), retryInMs: wait }, 'database not available; what arrives waits in the journal');
+      log.warn(
+        { error: String(error), retryInMs: wait },
+        'database not available; what arrives waits in the journal',
+      );
       await delay(wait, undefined, { signal }).catch(() => {});
     }
   }
@@ -225,6 +246,8 @@ async function supervise(database: Database, signal: AbortSignal): Promise<void>
   while (embedded !== undefined && !signal.aborted) {
     await delay(CHECK_DATABASE_MS, undefined, { signal }).catch(() => {});
     if (signal.aborted) return;
-    await embedded.ensureRunning().catch(error => log.error({ error: String(error) }, 'cannot start PostgreSQL again, will retry'));
+    await embedded
+      .ensureRunning()
+      .catch(error => log.error({ error: String(error) }, 'cannot start PostgreSQL again, will retry'));
   }
 }

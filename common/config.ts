@@ -2,7 +2,17 @@ import { existsSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { z } from 'zod';
 
-const UNITS: Readonly<Record<string, number>> = { '': 1, k: 1e3, kb: 1e3, m: 1e6, mb: 1e6, g: 1e9, gb: 1e9, t: 1e12, tb: 1e12 };
+const UNITS: Readonly<Record<string, number>> = {
+  '': 1,
+  k: 1e3,
+  kb: 1e3,
+  m: 1e6,
+  mb: 1e6,
+  g: 1e9,
+  gb: 1e9,
+  t: 1e12,
+  tb: 1e12,
+};
 
 const bytes = z.union([z.number(), z.string()]).transform((value, context) => {
   const [, digits, unit = ''] = /^(\d+(?:\.\d+)?)\s*([a-z]*)$/i.exec(String(value).trim()) ?? [];
@@ -14,7 +24,8 @@ const bytes = z.union([z.number(), z.string()]).transform((value, context) => {
 
 const endpoint = z.string().transform((value, context) => {
   const [, host, port] = /^(?:(.+):)?(\d{1,5})$/.exec(value.trim()) ?? [];
-  if (port !== undefined && Number(port) < 65536) return { host: (host ?? '127.0.0.1').replace(/^\[(.*)\]$/, '$1'), port: Number(port) };
+  if (port !== undefined && Number(port) < 65536)
+    return { host: (host ?? '127.0.0.1').replace(/^\[(.*)\]$/, '$1'), port: Number(port) };
   context.addIssue({ code: 'custom', message: 'an address and port such as 127.0.0.1:18000 or [::1]:18000' });
   return z.NEVER;
 });
@@ -31,23 +42,81 @@ interface Setting<Schema extends z.ZodType> {
   readonly schema: Schema;
 }
 
-function setting<Schema extends z.ZodType>(env: string, fallback: string, schema: Schema, meaning: string): Setting<Schema> {
+function setting<Schema extends z.ZodType>(
+  env: string,
+  fallback: string,
+  schema: Schema,
+  meaning: string,
+): Setting<Schema> {
   return { env, default: fallback, schema, meaning };
 }
 
 /** All settings. A flag beats the environment, the environment the configuration file, the file the default. */
 export const settings = {
-  home: setting('DNSTRAIL_HOME', './var', z.string().min(1).transform(path => resolve(path)), 'directory of everything dnstrail keeps: journal, incoming files, embedded database'),
-  databaseUrl: setting('DATABASE_URL', '', z.string().regex(/^$|^postgres(ql)?:\/\//, 'a URL that begins with postgres://'), 'PostgreSQL 14 or newer to use; empty: the embedded one in home'),
+  home: setting(
+    'DNSTRAIL_HOME',
+    './var',
+    z
+      .string()
+      .min(1)
+      .transform(path => resolve(path)),
+    'directory of everything dnstrail keeps: journal, incoming files, embedded database',
+  ),
+  databaseUrl: setting(
+    'DATABASE_URL',
+    '',
+    z.string().regex(/^$|^postgres(ql)?:\/\//, 'a URL that begins with postgres://'),
+    'PostgreSQL 14 or newer to use; empty: the embedded one in home',
+  ),
   listen: setting('DNSTRAIL_LISTEN', '127.0.0.1:18000', endpoint, 'address and port for IPFIX over TCP'),
-  watch: setting('DNSTRAIL_WATCH', '', z.string(), 'directory to take rotated files from; empty: incoming in home'),
-  afterLoad: setting('DNSTRAIL_AFTER_LOAD', 'archive', z.enum(['archive', 'delete', 'leave']), 'what becomes of a taken file: archive, delete or leave'),
-  settleSeconds: setting('DNSTRAIL_SETTLE_SECONDS', '10', seconds(0), 'seconds without growth after which a file without lock that ends on a message is complete'),
-  staleSeconds: setting('DNSTRAIL_STALE_SECONDS', '600', seconds(1), 'seconds without growth after which a file is taken whatever its end or its lock says'),
-  journalQuota: setting('DNSTRAIL_JOURNAL_QUOTA', '10GB', bytes, 'octets of disk for the journal; when it is full of segments that are not loaded yet, exporters have to wait'),
-  segmentSize: setting('DNSTRAIL_SEGMENT_SIZE', '64MB', bytes, 'octets after which a journal segment is closed'),
-  segmentSeconds: setting('DNSTRAIL_SEGMENT_SECONDS', '3600', seconds(1), 'seconds after which a journal segment is closed'),
-  threads: setting('DNSTRAIL_THREADS', '2', z.coerce.number().int().min(1).max(64), 'threads that load files'),
+  watch: setting(
+    'DNSTRAIL_WATCH',
+    '',
+    z.string(),
+    'directory to take rotated files from; empty: incoming in home',
+  ),
+  afterLoad: setting(
+    'DNSTRAIL_AFTER_LOAD',
+    'archive',
+    z.enum(['archive', 'delete', 'leave']),
+    'what becomes of a taken file: archive, delete or leave',
+  ),
+  settleSeconds: setting(
+    'DNSTRAIL_SETTLE_SECONDS',
+    '10',
+    seconds(0),
+    'seconds without growth after which a file without lock that ends on a message is complete',
+  ),
+  staleSeconds: setting(
+    'DNSTRAIL_STALE_SECONDS',
+    '600',
+    seconds(1),
+    'seconds without growth after which a file is taken whatever its end or its lock says',
+  ),
+  journalQuota: setting(
+    'DNSTRAIL_JOURNAL_QUOTA',
+    '10GB',
+    bytes,
+    'octets of disk for the journal; when it is full of segments that are not loaded yet, exporters have to wait',
+  ),
+  segmentSize: setting(
+    'DNSTRAIL_SEGMENT_SIZE',
+    '64MB',
+    bytes,
+    'octets after which a journal segment is closed',
+  ),
+  segmentSeconds: setting(
+    'DNSTRAIL_SEGMENT_SECONDS',
+    '3600',
+    seconds(1),
+    'seconds after which a journal segment is closed',
+  ),
+  threads: setting(
+    'DNSTRAIL_THREADS',
+    '2',
+    z.coerce.number().int().min(1).max(64),
+    'threads that load files',
+  ),
 } as const;
 
 export type SettingName = keyof typeof settings;
@@ -67,7 +136,7 @@ export class ConfigError extends Error {
 export function readConfig(
   flags: Partial<Record<SettingName, string>> = {},
   environment: NodeJS.ProcessEnv = process.env,
-  file: string | undefined = environment['DNSTRAIL_CONFIG'],
+  file: string | undefined = environment.DNSTRAIL_CONFIG,
 ): Config {
   const fromFile = file === undefined || file === '' ? {} : readConfigFile(file);
   const entries = Object.entries(settings).map(([name, { env, default: fallback, schema }]) => {
@@ -75,8 +144,11 @@ export function readConfig(
     const value = flag ?? environment[env] ?? fromFile[name] ?? fallback;
     const result = schema.safeParse(value);
     if (result.success) return [name, result.data];
-    const source = flag !== undefined ? 'given as flag' : environment[env] !== undefined ? `from ${env}` : `from ${file}`;
-    throw new ConfigError(`${name} (${source}) is ${JSON.stringify(value)}: must be ${result.error.issues.map(({ message }) => message).join(', ')}`);
+    const source =
+      flag !== undefined ? 'given as flag' : environment[env] !== undefined ? `from ${env}` : `from ${file}`;
+    throw new ConfigError(
+      `${name} (${source}) is ${JSON.stringify(value)}: must be ${result.error.issues.map(({ message }) => message).join(', ')}`,
+    );
   });
   return Object.fromEntries(entries) as Config; // one entry for each setting, of its schema's type
 }
@@ -93,6 +165,8 @@ function readConfigFile(path: string): Record<string, unknown> {
   if (!result.success) throw new ConfigError(`configuration file ${path} must hold one JSON object`);
   const unknown = Object.keys(result.data).filter(key => !(key in settings));
   if (unknown.length > 0)
-    throw new ConfigError(`configuration file ${path} has unknown keys ${unknown.join(', ')}; known are ${Object.keys(settings).join(', ')}`);
+    throw new ConfigError(
+      `configuration file ${path} has unknown keys ${unknown.join(', ')}; known are ${Object.keys(settings).join(', ')}`,
+    );
   return result.data;
 }

@@ -44,7 +44,12 @@ export class FileDecoder {
    * @param rejected messages (by offset) that the database refused, and why: they are put in quarantine
    * @param startsMidSession the file goes on where another of the same session ended
    */
-  constructor(fileId: number, committed: number, rejected: ReadonlyMap<number, string>, startsMidSession: boolean) {
+  constructor(
+    fileId: number,
+    committed: number,
+    rejected: ReadonlyMap<number, string>,
+    startsMidSession: boolean,
+  ) {
     this.#session = new Session({}, startsMidSession);
     this.#fileId = fileId;
     this.#committed = committed;
@@ -75,7 +80,15 @@ export class FileDecoder {
     this.messages++;
     const header = this.#session.decodeMessage(message, offset, this.#sink);
     if (rejection !== undefined)
-      this.#find({ reason: 'store_rejected', detail: rejection, offset, length: message.length, octets: message, setId: null, observationDomainId: header.observationDomainId });
+      this.#find({
+        reason: 'store_rejected',
+        detail: rejection,
+        offset,
+        length: message.length,
+        octets: message,
+        setId: null,
+        observationDomainId: header.observationDomainId,
+      });
     if (this.#isCommitted) return;
     this.batch.counts.messages++;
     this.batch.sawExportTime(header.exportTime);
@@ -105,7 +118,8 @@ export class FileDecoder {
 
   #store(record: DataRecord, header: MessageHeader, offset: number): void {
     const ordinal = this.#ordinal++;
-    if (ordinal >= MOST_RECORDS) throw new RangeError(`more than ${MOST_RECORDS} data records in one file: split it`);
+    if (ordinal >= MOST_RECORDS)
+      throw new RangeError(`more than ${MOST_RECORDS} data records in one file: split it`);
     if (this.#isCommitted) {
       if (record.template.isOptions) this.#mapper.map(record, header); // it may say when the exporter was started
       return;
@@ -118,11 +132,13 @@ export class FileDecoder {
       return;
     }
     const exporterId = this.#exporterIds.get(header.observationDomainId);
-    if (exporterId === undefined) throw new Error(`no exporter for observation domain ${header.observationDomainId}`);
+    if (exporterId === undefined)
+      throw new Error(`no exporter for observation domain ${header.observationDomainId}`);
     const mapped = this.#mapper.map(record, header);
     switch (mapped.kind) {
       case 'flow':
-        if (!isSaneDay(Math.floor(mapped.value.flow.start_time / DAY_US), Date.now())) this.#note('clock_out_of_range', 1);
+        if (!isSaneDay(Math.floor(mapped.value.flow.start_time / DAY_US), Date.now()))
+          this.#note('clock_out_of_range', 1);
         batch.addFlow(mapped.value, this.#fileId, ordinal, exporterId);
         counts.rrs_received += mapped.value.rrs.reduce((n, { origin }) => n + 1 - origin, 0);
         break;
@@ -147,10 +163,26 @@ export class FileDecoder {
   }
 
   #quarantine({ code, message, offset, octets, observationDomainId, setId }: Undecodable): void {
-    this.#find({ reason: code, detail: message, offset, length: octets.length, octets, observationDomainId, setId });
+    this.#find({
+      reason: code,
+      detail: message,
+      offset,
+      length: octets.length,
+      octets,
+      observationDomainId,
+      setId,
+    });
   }
 
-  #find(found: { reason: string; detail: string; offset: number; length: number; octets: Buffer; observationDomainId: number | null; setId: number | null }): void {
+  #find(found: {
+    reason: string;
+    detail: string;
+    offset: number;
+    length: number;
+    octets: Buffer;
+    observationDomainId: number | null;
+    setId: number | null;
+  }): void {
     const { reason, detail, offset, length, octets, observationDomainId, setId } = found;
     this.firstFinding ??= { reason, detail };
     this.findings++;
@@ -158,13 +190,29 @@ export class FileDecoder {
     this.#keep(reason, detail, offset, length, octets, observationDomainId, setId);
   }
 
-  #keep(reason: string, detail: string, offset: number, length: number, octets: Buffer | null, observationDomainId: number | null, setId: number | null): void {
+  #keep(
+    reason: string,
+    detail: string,
+    offset: number,
+    length: number,
+    octets: Buffer | null,
+    observationDomainId: number | null,
+    setId: number | null,
+  ): void {
     const kept = this.#kept.get(reason) ?? 0;
     this.#kept.set(reason, kept + 1);
     if (this.#isCommitted || kept >= FINDINGS_KEPT) return;
     const copy = octets === null ? null : Buffer.from(octets.subarray(0, OCTETS_KEPT));
     // PostgreSQL's text cannot hold NUL, and names of unknown elements are the only foreign text in here
-    this.batch.quarantine.push({ offset, length, observationDomainId, setId, reason, detail: detail.replaceAll('\0', ''), octets: copy });
+    this.batch.quarantine.push({
+      offset,
+      length,
+      observationDomainId,
+      setId,
+      reason,
+      detail: detail.replaceAll('\0', ''),
+      octets: copy,
+    });
   }
 
   #note(name: string, by: number): void {

@@ -52,7 +52,10 @@ export async function openFile(pool: pg.Pool, origin: FileOrigin): Promise<Ledge
     return candidates.flatMap(({ size }) => (size === null ? [] : [Number(size)]));
   });
   const same = candidates
-    .filter(({ size, sha256 }) => size !== null && sha256 !== null && content.prefixes.get(Number(size))?.equals(sha256))
+    .filter(
+      ({ size, sha256 }) =>
+        size !== null && sha256 !== null && content.prefixes.get(Number(size))?.equals(sha256),
+    )
     .sort((a, b) => Number(b.size) - Number(a.size))[0];
   if (same === undefined) {
     const inserted = await pool.query<Row>(
@@ -89,18 +92,36 @@ export async function openSegment(pool: pg.Pool, origin: FileOrigin): Promise<Le
 }
 
 /** Ends the loading of a file. @param error what was wrong, null when nothing was */
-export async function closeFile(pool: pg.Pool, fileId: number, status: FileStatus, error: string | null): Promise<void> {
-  await pool.query('update public.ipfix_file set status = $2, error = $3, updated_at = now() where file_id = $1', [fileId, status, error]);
+export async function closeFile(
+  pool: pg.Pool,
+  fileId: number,
+  status: FileStatus,
+  error: string | null,
+): Promise<void> {
+  await pool.query(
+    'update public.ipfix_file set status = $2, error = $3, updated_at = now() where file_id = $1',
+    [fileId, status, error],
+  );
 }
 
 /** Keeps the content's digest of a journal segment that is closed, so that loading it again by hand is recognised. */
 export async function sealSegment(pool: pg.Pool, fileId: number, path: string): Promise<void> {
   const { head, size, sha256 } = await fingerprint(path);
-  await pool.query('update public.ipfix_file set head = $2, size = $3, sha256 = $4 where file_id = $1', [fileId, head, size, sha256]);
+  await pool.query('update public.ipfix_file set head = $2, size = $3, sha256 = $4 where file_id = $1', [
+    fileId,
+    head,
+    size,
+    sha256,
+  ]);
 }
 
 /** The exporter of a name and observation domain, made when new. */
-export async function exporterId(pool: pg.Pool, name: string, observationDomainId: number, address: string | undefined): Promise<number> {
+export async function exporterId(
+  pool: pg.Pool,
+  name: string,
+  observationDomainId: number,
+  address: string | undefined,
+): Promise<number> {
   const { rows } = await pool.query<{ exporter_id: number }>(
     `with made as (
        insert into public.exporter (name, observation_domain_id, address)
@@ -118,5 +139,10 @@ export async function exporterId(pool: pg.Pool, name: string, observationDomainI
 }
 
 function entryOf(row: Row): LedgerEntry {
-  return { fileId: row.file_id, position: Number(row.position), status: row.status, size: row.size === null ? undefined : Number(row.size) };
+  return {
+    fileId: row.file_id,
+    position: Number(row.position),
+    status: row.status,
+    size: row.size === null ? undefined : Number(row.size),
+  };
 }

@@ -1,5 +1,5 @@
 import { readdirSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { exporterNameOf } from '../source/rotation.ts';
 import type { FileReport } from './loadFile.ts';
 import { LoadPool } from './pool.ts';
@@ -30,7 +30,11 @@ export function filesBelow(paths: readonly string[]): string[] {
 }
 
 /** Loads complete files and reports on each, in the order given. One bad file does not keep the others. */
-export async function loadFiles(databaseUrl: string, paths: readonly string[], options: LoadOptions = {}): Promise<FileReport[]> {
+export async function loadFiles(
+  databaseUrl: string,
+  paths: readonly string[],
+  options: LoadOptions = {},
+): Promise<FileReport[]> {
   const files = filesBelow(paths);
   const threads = Math.max(1, Math.min(options.threads ?? 2, files.length));
   const pool = new LoadPool(databaseUrl, threads);
@@ -53,10 +57,25 @@ export async function loadFiles(databaseUrl: string, paths: readonly string[], o
 
 async function loadOne(pool: LoadPool, path: string, options: LoadOptions): Promise<FileReport> {
   try {
-    const origin = { kind: 'load', path, exporterName: options.exporterName ?? exporterNameOf(path, '') } as const;
-    return await pool.load(origin, { progress: (position, size) => options.progress?.(path, position, size) }).report;
+    const origin = {
+      kind: 'load',
+      path,
+      exporterName: options.exporterName ?? exporterNameOf(path, dirname(path)),
+    } as const;
+    return await pool.load(origin, { progress: (position, size) => options.progress?.(path, position, size) })
+      .report;
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
-    return { path, fileId: null, status: 'failed', messages: 0, data_records: 0, flows: 0, rrs: 0, quarantined: 0, error: message };
+    return {
+      path,
+      fileId: null,
+      status: 'failed',
+      messages: 0,
+      data_records: 0,
+      flows: 0,
+      rrs: 0,
+      quarantined: 0,
+      error: message,
+    };
   }
 }

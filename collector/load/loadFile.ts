@@ -1,14 +1,23 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type pg from 'pg';
-import { isTransient } from '../../common/postgres/transient.ts';
 import { log } from '../../common/log.ts';
+import { isTransient } from '../../common/postgres/transient.ts';
 import { readMessageHeader } from '../ipfix/index.ts';
 import type { Follow } from '../source/content.ts';
 import { readMessages } from '../source/messages.ts';
 import { Committer, PositionConflict } from '../store/committer.ts';
 import type { Partitions } from '../store/partitions.ts';
 import { FileDecoder } from './fileDecoder.ts';
-import { closeFile, exporterId, type FileOrigin, type FileStatus, type LedgerEntry, openFile, openSegment, sealSegment } from './ledger.ts';
+import {
+  closeFile,
+  exporterId,
+  type FileOrigin,
+  type FileStatus,
+  type LedgerEntry,
+  openFile,
+  openSegment,
+  sealSegment,
+} from './ledger.ts';
 
 /** Outcome of loading one file; the counts are of this run, not of earlier ones. */
 export interface FileReport {
@@ -77,7 +86,10 @@ export async function loadFile(origin: FileOrigin, context: LoadContext): Promis
         log.warn({ file: origin.path }, 'somebody else loads this file too; reading the ledger again');
         await delay(wait);
       } else if (isTransient(error)) {
-        log.warn({ file: origin.path, error: String(error), retryInMs: wait }, 'database not available, waiting');
+        log.warn(
+          { file: origin.path, error: String(error), retryInMs: wait },
+          'database not available, waiting',
+        );
         context.partitions.forget();
         await delay(wait, undefined, { signal: context.signal }).catch(() => {});
       } else throw error;
@@ -150,12 +162,32 @@ async function withFileLock<T>(pool: pg.Pool, fileId: number, run: () => Promise
 const FILE_LOCK = 0x49504658;
 
 function duplicate(origin: FileOrigin, entry: LedgerEntry): FileReport {
-  return { path: origin.path, fileId: entry.fileId, status: 'duplicate', messages: 0, data_records: 0, flows: 0, rrs: 0, quarantined: 0, error: null };
+  return {
+    path: origin.path,
+    fileId: entry.fileId,
+    status: 'duplicate',
+    messages: 0,
+    data_records: 0,
+    flows: 0,
+    rrs: 0,
+    quarantined: 0,
+    error: null,
+  };
 }
 
-async function loadFrom(entry: LedgerEntry, origin: FileOrigin, context: LoadContext, attempt: Attempt): Promise<FileReport> {
+async function loadFrom(
+  entry: LedgerEntry,
+  origin: FileOrigin,
+  context: LoadContext,
+  attempt: Attempt,
+): Promise<FileReport> {
   const { pool } = context;
-  const decoder = new FileDecoder(entry.fileId, entry.position, attempt.rejected, origin.startsMidSession === true);
+  const decoder = new FileDecoder(
+    entry.fileId,
+    entry.position,
+    attempt.rejected,
+    origin.startsMidSession === true,
+  );
   const committer = new Committer(pool, context.partitions, entry.fileId);
   const total = { messages: 0, data_records: 0, flows: 0, rrs: 0, quarantined: 0 };
   const { suspects } = attempt;
@@ -164,7 +196,8 @@ async function loadFrom(entry: LedgerEntry, origin: FileOrigin, context: LoadCon
     if (decoder.batch.isEmpty && decoder.batch.quarantine.length === 0) return;
     const batch = decoder.takeBatch();
     await committer.submit(batch, error => (isDataError(error) ? new BatchRejected(batch, error) : error));
-    for (const name of ['messages', 'data_records', 'flows', 'rrs', 'quarantined'] as const) total[name] += batch.counts[name];
+    for (const name of ['messages', 'data_records', 'flows', 'rrs', 'quarantined'] as const)
+      total[name] += batch.counts[name];
     total.rrs += batch.counts.payload_rrs;
     attempt.progressed = true;
     context.progress?.(batch.to, entry.size);
@@ -176,18 +209,27 @@ async function loadFrom(entry: LedgerEntry, origin: FileOrigin, context: LoadCon
     if (context.signal?.aborted) break;
     if (block.bad !== undefined) {
       const { offset, code, message, bytes } = block.bad;
-      const length = Math.min(block.bad.length, (context.follow?.finalSize() ?? Number.POSITIVE_INFINITY) - offset);
-      if (length > 0 || block.bad.length === 0) decoder.skip(offset, length, code, message, bytes.subarray(0, length));
+      const length = Math.min(
+        block.bad.length,
+        (context.follow?.finalSize() ?? Number.POSITIVE_INFINITY) - offset,
+      );
+      if (length > 0 || block.bad.length === 0)
+        decoder.skip(offset, length, code, message, bytes.subarray(0, length));
     } else {
       for (let at = block.start; at < block.end; ) {
         const offset = block.streamOffset + at - block.start;
         const length = block.buffer.readUInt16BE(at + 2);
         const message = block.buffer.subarray(at, at + length);
         const domain = readMessageHeader(message, 0, offset).observationDomainId;
-        if (!decoder.knowsExporter(domain)) decoder.setExporter(domain, await exporterId(pool, origin.exporterName, domain, origin.peerAddress));
+        if (!decoder.knowsExporter(domain))
+          decoder.setExporter(
+            domain,
+            await exporterId(pool, origin.exporterName, domain, origin.peerAddress),
+          );
         decoder.decode(message, offset);
         const isSuspect = offset >= suspects.from && offset < suspects.to;
-        if (decoder.batch.length >= context.batchBytes() || isSuspect || offset + length === suspects.from) await send();
+        if (decoder.batch.length >= context.batchBytes() || isSuspect || offset + length === suspects.from)
+          await send();
         at += length;
       }
     }
@@ -225,7 +267,8 @@ function statusOf(decoder: FileDecoder): Exclude<FileStatus, 'loading'> {
 function describe({ firstFinding, findings, messages }: FileDecoder): string | null {
   if (firstFinding === undefined) return null;
   const more = findings > 1 ? ` (and ${findings - 1} more, see table quarantine)` : '';
-  const outcome = messages === 0 ? 'nothing in it is IPFIX; check what wrote this file' : 'everything else is stored';
+  const outcome =
+    messages === 0 ? 'nothing in it is IPFIX; check what wrote this file' : 'everything else is stored';
   return `${firstFinding.reason}: ${firstFinding.detail}${more}; ${outcome}`;
 }
 
@@ -234,4 +277,3 @@ function isDataError(error: unknown): error is Error {
   const code = error instanceof Error && 'code' in error ? String(error.code) : '';
   return code.startsWith('22') || code.startsWith('23');
 }
-

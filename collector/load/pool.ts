@@ -38,13 +38,24 @@ export class LoadPool {
 
   constructor(databaseUrl: string, threads = Math.min(4, availableParallelism())) {
     // the built program has .js files, the source tree .ts
-    const module = new URL(`./worker${import.meta.url.slice(import.meta.url.lastIndexOf('.'))}`, import.meta.url);
+    const module = new URL(
+      `./worker${import.meta.url.slice(import.meta.url.lastIndexOf('.'))}`,
+      import.meta.url,
+    );
     for (let i = 0; i < threads; i++) {
       const worker = new Worker(module, { workerData: { databaseUrl } });
       const tasks = new Map<number, Task>();
       worker.on('message', (message: FromWorker) => received(tasks, message));
       worker.on('error', error => failAll(tasks, error));
-      worker.on('exit', code => failAll(tasks, new LoadError(`the load thread ended with code ${code}`, this.#isClosing ? 'LoadStopped' : undefined)));
+      worker.on('exit', code =>
+        failAll(
+          tasks,
+          new LoadError(
+            `the load thread ended with code ${code}`,
+            this.#isClosing ? 'LoadStopped' : undefined,
+          ),
+        ),
+      );
       this.#workers.push({ worker, tasks });
     }
   }
@@ -56,10 +67,14 @@ export class LoadPool {
 
   /** Loads a file on the thread that has least to do. @param grows it is still being written: see `Loading` */
   load(origin: FileOrigin, options: { grows?: boolean; progress?: Task['progress'] } = {}): Loading {
-    const { worker, tasks } = this.#workers.reduce((least, each) => (each.tasks.size < least.tasks.size ? each : least));
+    const { worker, tasks } = this.#workers.reduce((least, each) =>
+      each.tasks.size < least.tasks.size ? each : least,
+    );
     const task = this.#nextTask++;
     const tell = (message: ToWorker): void => worker.postMessage(message);
-    const report = new Promise<FileReport>((resolve, reject) => tasks.set(task, { resolve, reject, progress: options.progress }));
+    const report = new Promise<FileReport>((resolve, reject) =>
+      tasks.set(task, { resolve, reject, progress: options.progress }),
+    );
     tell({ type: 'load', task, origin, grows: options.grows === true });
     return {
       report,

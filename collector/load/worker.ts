@@ -13,9 +13,20 @@ export type ToWorker =
 
 /** What a worker tells the pool. */
 export type FromWorker =
-  | { readonly type: 'progress'; readonly task: number; readonly position: number; readonly size: number | undefined }
+  | {
+      readonly type: 'progress';
+      readonly task: number;
+      readonly position: number;
+      readonly size: number | undefined;
+    }
   | { readonly type: 'done'; readonly task: number; readonly report: FileReport }
-  | { readonly type: 'error'; readonly task: number; readonly name: string; readonly message: string; readonly code: string | undefined };
+  | {
+      readonly type: 'error';
+      readonly task: number;
+      readonly name: string;
+      readonly message: string;
+      readonly code: string | undefined;
+    };
 
 /** Connections of one worker: two for each of a few files at a time; further files wait for one. */
 const CONNECTIONS = 8;
@@ -63,7 +74,11 @@ const port = parentPort;
 if (port === null) throw new Error('this module runs as a worker thread');
 // the pool starts this module with exactly this
 const { databaseUrl } = workerData as { databaseUrl: string };
-const pool = new pg.Pool({ connectionString: databaseUrl, max: CONNECTIONS, application_name: 'dnstrail load' });
+const pool = new pg.Pool({
+  connectionString: databaseUrl,
+  max: CONNECTIONS,
+  application_name: 'dnstrail load',
+});
 pool.on('error', () => {}); // an idle connection was lost: the next query opens another
 const partitions = new Partitions(pool);
 const growing = new Map<number, GrowingSegment>();
@@ -82,7 +97,8 @@ async function load(task: number, origin: FileOrigin, grows: boolean): Promise<v
     const report = await loadFile(origin, {
       pool,
       partitions,
-      batchBytes: () => Math.max(SMALLEST_BATCH_BYTES, Math.min(LARGEST_BATCH_BYTES, BATCH_BYTES_TOTAL / running)),
+      batchBytes: () =>
+        Math.max(SMALLEST_BATCH_BYTES, Math.min(LARGEST_BATCH_BYTES, BATCH_BYTES_TOTAL / running)),
       progress: (position, size) => send({ type: 'progress', task, position, size }),
       follow: file,
       signal: stop.signal,

@@ -1,0 +1,307 @@
+#!/usr/bin/env node
+import { spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { statSync } from 'node:fs';
+import { Command, Option } from 'commander';
+import type pg from 'pg';
+import Cursor from 'pg-cursor';
+import { decodeFile } from './collector/inspect/decode.ts';
+import { describeHealth, examineFile, newestFiles, SKEW_SECONDS } from './collector/inspect/doctor.ts';
+import { describeStatus, readStatus } from './collector/inspect/status.ts';
+import { loadFiles } from './collector/load/load.ts';
+import { LoadProgress, summarise, summaryLine } from './collector/load/progress.ts';
+import { startCollector } from './collector/main.ts';
+import { type Config, ConfigError, readConfig, type SettingName, settings } from './common/config.ts';
+import { type Database, openDatabase } from './common/database.ts';
+import { type RowFormat, rowPrinter } from './common/printRows.ts';
+import { startScreen } from './common/startScreen.ts';
+import { migrate } from './migrations/migrate.ts';
+import packageJson from './package.json' with { type: 'json' };
+
+/** Settings of the commands that collect. */
+const collecting = Object.keys(settings) as SettingName[]; // the keys of settings
+
+type Flags = Partial<Record<SettingName, string>> & { readonly config?: string };
+
+/** Type oids of PostgreSQL's numbers. */
+const NUMBER_TYPES: ReadonlySet<number> = new Set([20, 21, 23, 26, 700, 701, 1700]);
+const BOOLEAN_TYPE = 16;
+const ROWS_AT_ONCE = 1000;
+
+const program = new Command('dnstrail')
+  .description('Passive DNS from IPFIX: who resolved what, when, through which resolver, and what came back')
+  .version(packageJson.version)
+  .showHelpAfterError('(dnstrail --help lists the commands)');
+
+command(
+  'up',
+  'run everything: embedded PostgreSQL (unless DATABASE_URL is set), schema, IPFIX receiver, watched directory',
+  collecting,
+)
+  .addHelpText(
+    'after',
+    examples(
+      'dnstrail up',
+      'DATABASE_URL=postgres://dnstrail@db/dnstrail dnstrail up --listen 0.0.0.0:18000 --watch /data/yaf',
+    ),
+  )
+  .action(async (flags: Flags) => collect(configOf(flags), true));
+
+command('collect', 'run the collector alone: receive, journal, load', collecting)
+  .addHelpText(
+    'after',
+    examples(
+      'dnstrail collect --listen 0.0.0.0:18000',
+      'dnstrail collect --watch /data/yaf --after-load delete',
+    ),
+  )
+  .action(async (flags: Flags) => collect(configOf(flags), false));
+
+command(
+  'load',
+  'load files, or all IPFIX files below directories; what was loaded before is recognised by its content',
+  ['home', 'databaseUrl', 'threads'],
+)
+  .argument('<path...>', 'files (.gz too) and directories')
+  .option(
+    '--exporter <name>',
+    "name of the exporter (default: the part of each name before YAF's rotation suffix)",
+  )
+  .option('--json', 'print one JSON object instead of a line per file')
+  .addHelpText(
+    'after',
+    examples(
+      'dnstrail load test/fixtures/',
+      'dnstrail load --json sensor1-20261121000000-00000.yaf | jq .totals',
+    ),
+  )
+  .action(load);
+
+command('migrate', 'bring the schema of the database up to date', ['home', 'databaseUrl'])
+  .addHelpText('after', examples('DATABASE_URL=postgres://dnstrail@db/dnstrail dnstrail migrate'))
+  .action((flags: Flags) =>
+    withDatabase(flags, async database => {
+      const { applied } = await migrate(database.pool({ max: 1 }));
+      console.log(applied.length === 0 ? 'the schema is up to date' : `applied ${applied.join(', ')}`);
+    }),
+  );
+
+command('status', 'what was received, what became of it, what is missing', ['home', 'databaseUrl'])
+  .option('--json', 'print one JSON object')
+  .addHelpText('after', examples('dnstrail status', 'dnstrail status --json | jq .exporters'))
+  .action((flags: Flags & { json?: boolean }) =>
+    withSchema(flags, async (_database, pool) => {
+      const status = await readStatus(pool);
+      console.log(flags.json ? JSON.stringify(status) : describeStatus(status));
+    }),
+  );
+
+command('sql', 'run one SQL statement', ['home', 'databaseUrl'])
+  .argument('<query>', 'the statement')
+  .addOption(
+    new Option('--format <format>', 'how rows are printed')
+      .choices(['table', 'json', 'csv'])
+      .default('table'),
+  )
+  .addHelpText(
+    'after',
+    examples(
+      `dnstrail sql "select rrname, rdata, client, time from dns_rr where rrname = 'www.example.com.' limit 5"`,
+      `dnstrail sql --format csv 'select * from flows' > flows.csv`,
+    ),
+  )
+  .action((query: string, flags: Flags & { format: RowFormat }) =>
+    withSchema(flags, (_database, pool) => runSql(pool, query, flags.format)),
+  );
+
+command('psql', "open the system's psql on the database", ['home', 'databaseUrl'])
+  .argument('[args...]', 'arguments for psql, after --')
+  .addHelpText('after', examples('dnstrail psql', "dnstrail psql -- -c '\\d+ dns_rr'"))
+  .action((args: string[], flags: Flags) =>
+    withSchema(flags, async database => {
+      const { error, status } = spawnSync('psql', [database.url, ...args], { stdio: 'inherit' });
+      if (error !== undefined)
+        throw new Error(
+          `cannot run psql (${error.message}): install the PostgreSQL client, or use "dnstrail sql"`,
+        );
+      process.exitCode = status ?? 1;
+    }),
+  );
+
+command(
+  'decode',
+  'print an IPFIX file as NDJSON: messages, templates, records, and what is wrong; needs no database',
+  [],
+)
+  .argument('<file>', 'file of IPFIX messages, .gz too')
+  .addHelpText(
+    'after',
+    examples(
+      'dnstrail decode sensor1.yaf | head',
+      `dnstrail decode sensor1.yaf | jq -c 'select(.kind == "undecodable")'`,
+    ),
+  )
+  .action(async (file: string) => {
+    process.stdout.on('error', (error: NodeJS.ErrnoException) =>
+      process.exit(error.code === 'EPIPE' ? 0 : 1),
+    );
+    if ((await decodeFile(file, process.stdout)) > 0) process.exitCode = 1;
+  });
+
+command(
+  'doctor',
+  'is anything arriving, which templates, clock skew, gaps, unknown elements: of the newest files, or the ones named',
+  ['home'],
+)
+  .argument('[file...]', 'files of IPFIX messages')
+  .option('--json', 'print one JSON object a file')
+  .addHelpText('after', examples('dnstrail doctor', 'dnstrail doctor sensor1-20261121000000-00000.yaf'))
+  .action(doctor);
+
+/** A subcommand with flags for the settings it uses. */
+function command(name: string, description: string, used: readonly SettingName[]): Command {
+  const made = program.command(name).description(description);
+  for (const key of used) {
+    const { env, meaning, default: fallback } = settings[key];
+    const flag = key.replace(/[A-Z]/g, letter => `-${letter.toLowerCase()}`);
+    made.option(
+      `--${flag} <value>`,
+      `${meaning} (env ${env}${fallback === '' ? '' : `, default ${fallback}`})`,
+    );
+  }
+  return made.option('--config <file>', 'JSON file of settings (env DNSTRAIL_CONFIG)');
+}
+
+function examples(...lines: string[]): string {
+  return `\nExamples:\n${lines.map(line => `  $ ${line}`).join('\n')}`;
+}
+
+function configOf({ config, ...flags }: Flags): Config {
+  return config === undefined ? readConfig(flags) : readConfig(flags, process.env, config);
+}
+
+async function collect(config: Config, isAll: boolean): Promise<void> {
+  const collector = await startCollector(config);
+  const stop = new AbortController();
+  for (const signal of ['SIGINT', 'SIGTERM'] as const)
+    process.on(signal, () => (stop.signal.aborted ? process.exit(1) : stop.abort()));
+  const { host, port } = collector.address;
+  console.log(`listening for IPFIX on ${host}:${port} (TCP); opening the database …`);
+  collector.ready.then(
+    database => console.log(startScreen({ config, database, watched: collector.watched, isAll })),
+    error => {
+      console.error(`dnstrail: ${error instanceof Error ? error.message : String(error)}`);
+      process.exitCode = 1;
+      stop.abort();
+    },
+  );
+  if (!stop.signal.aborted) await once(stop.signal, 'abort');
+  console.log('stopping: committing what was received (again Ctrl-C to leave it to the next start) …');
+  await collector.close();
+  console.log('stopped; nothing is lost, the next start goes on here');
+}
+
+async function load(paths: string[], flags: Flags & { json?: boolean; exporter?: string }): Promise<void> {
+  for (const path of paths)
+    if (statSync(path, { throwIfNoEntry: false }) === undefined)
+      throw new Error(`there is no file or directory ${path}`);
+  await withSchema(flags, async database => {
+    const progress = new LoadProgress(process.stderr);
+    const reports = await loadFiles(database.url, paths, {
+      exporterName: flags.exporter,
+      threads: configOf(flags).threads,
+      progress: (path, position, size) => progress.update(path, position, size),
+      done: report => {
+        progress.clear();
+        if (!flags.json) console.log(summaryLine(report));
+      },
+    });
+    progress.clear();
+    const summary = summarise(reports);
+    console.log(flags.json ? JSON.stringify(summary) : summary.text);
+    if (!summary.isComplete) process.exitCode = 1;
+  });
+}
+
+async function doctor(files: string[], flags: Flags & { json?: boolean }): Promise<void> {
+  const { home } = configOf(flags);
+  const chosen = files.length > 0 ? files : newestFiles(home, 5);
+  if (chosen.length === 0) {
+    console.log(
+      `nothing has arrived in ${home}: no journal segment, no file in incoming. Is "dnstrail up" running, and does the exporter send to it?`,
+    );
+    process.exitCode = 1;
+    return;
+  }
+  for (const path of chosen) {
+    const health = await examineFile(path);
+    console.log(flags.json ? JSON.stringify(health) : describeHealth(health));
+    const isWell =
+      health.messages > 0 && health.sequenceGaps === 0 && Object.keys(health.undecodable).length === 0;
+    if (!isWell || (health.clockSkewSeconds ?? 0) > SKEW_SECONDS) process.exitCode = 1;
+  }
+}
+
+async function withDatabase(flags: Flags, run: (database: Database) => Promise<void>): Promise<void> {
+  const { home, databaseUrl } = configOf(flags);
+  const database = await openDatabase({ home, databaseUrl });
+  try {
+    await run(database);
+  } finally {
+    await database.close();
+  }
+}
+
+/** Runs with the schema up to date. */
+function withSchema(flags: Flags, run: (database: Database, pool: pg.Pool) => Promise<void>): Promise<void> {
+  return withDatabase(flags, async database => {
+    const pool = database.pool({ max: 2 });
+    await migrate(pool);
+    await run(database, pool);
+  });
+}
+
+/** Prints the rows of a statement as they come; the values are PostgreSQL's own text. */
+async function runSql(pool: pg.Pool, query: string, format: RowFormat): Promise<void> {
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1));
+  const client = await pool.connect();
+  try {
+    const cursor = client.query(
+      new Cursor<string[]>(query, [], {
+        rowMode: 'array',
+        types: { getTypeParser: () => (text: string) => text } as never,
+      }),
+    );
+    let print: ReturnType<typeof rowPrinter> | undefined;
+    let count = 0;
+    for (;;) {
+      const rows = await cursor.read(ROWS_AT_ONCE);
+      // the columns are known once the first rows are there
+      const { fields } = (cursor as unknown as { _result: pg.QueryResult })._result;
+      print ??= rowPrinter(
+        format,
+        fields.map(({ name, dataTypeID }) => ({
+          name,
+          isNumber: NUMBER_TYPES.has(dataTypeID),
+          isBoolean: dataTypeID === BOOLEAN_TYPE,
+        })),
+      );
+      const lines = fields.length === 0 ? [] : print(rows);
+      if (lines.length > 0 && !process.stdout.write(`${lines.join('\n')}\n`))
+        await once(process.stdout, 'drain');
+      count += rows.length;
+      if (rows.length < ROWS_AT_ONCE) break;
+    }
+    if (format === 'table') console.log(`(${count} ${count === 1 ? 'row' : 'rows'})`);
+  } finally {
+    client.release(true);
+  }
+}
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  console.error(`dnstrail: ${error instanceof Error ? error.message : String(error)}`);
+  if (!(error instanceof ConfigError) && process.env.DNSTRAIL_LOG === 'debug') console.error(error);
+  process.exitCode = 1;
+}
