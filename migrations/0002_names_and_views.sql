@@ -100,7 +100,7 @@ comment on function public.end_reason_name(integer) is 'Why a flow ended (flowEn
 
 create function public.tcp_flags_name(flags integer) returns text
 language sql immutable parallel safe
-return case when flags = 0 then '0' else
+return case when flags = 0 then '0' when flags is not null then
     case when flags & 64 <> 0 then 'E' else '' end || case when flags & 128 <> 0 then 'C' else '' end ||
     case when flags & 32 <> 0 then 'U' else '' end || case when flags & 16 <> 0 then 'A' else '' end ||
     case when flags & 8 <> 0 then 'P' else '' end || case when flags & 4 <> 0 then 'R' else '' end ||
@@ -192,22 +192,10 @@ select
   public.end_reason_name(record.end_reason) as reason,
   exporter.name as collector,
   exporter.observation_domain_id as obid
-from (
-  select
-    flow_id, src, dst, start_time, end_time, rtt_ms, protocol, src_port, dst_port, packets, octets, reverse_packets,
-    reverse_octets, attributes, reverse_attributes, src_mac, dst_mac, tcp_flags, reverse_tcp_flags, ingress, egress,
-    vlan, application, tos, end_reason, exporter_id
-  from public.flow
-  union all
-  select
-    flow_id, src, dst, start_time, end_time, rtt_ms, protocol, src_port, dst_port, packets, octets, reverse_packets,
-    reverse_octets, attributes, reverse_attributes, src_mac, dst_mac, tcp_flags, reverse_tcp_flags, ingress, egress,
-    vlan, application, tos, end_reason, exporter_id
-  from public.flow_packet
-) as record
+from public.flow as record
 left join public.exporter on exporter.exporter_id = record.exporter_id;
-comment on view public.flows is 'Flow records under the column names of YAF''s older MySQL mediators. Rows with reason udpforce are single packets, which are counted in an ordinary row as well: leave them out of sums. Filter on stime: it selects the daily partitions.';
-comment on column public.flows.id is 'flow_id; equals dns.id of the records seen in this flow.';
+comment on view public.flows is 'Flow records under the column names of YAF''s older MySQL mediators. The one-packet records of YAF --udp-uniflow are not among them, as their packets are counted here already. Filter on stime: it selects the daily partitions.';
+comment on column public.flows.id is 'flow_id; equals dns.id of the records seen in this flow. Records seen in a one-packet record have no flow here; view dns knows their addresses and ports itself.';
 comment on column public.flows.srcip4 is 'Source address, null for IPv6.';
 comment on column public.flows.dstip4 is 'Destination address, null for IPv6.';
 comment on column public.flows.flowstartmilliseconds is 'Start in milliseconds since 1970 (IE 152). Filter on stime as well, or every partition is read.';
@@ -235,7 +223,7 @@ comment on column public.flows.egress is 'Egress interface index.';
 comment on column public.flows.vlan is '802.1Q VLAN id, 0 for untagged. A number, where the older tools have hexadecimal text.';
 comment on column public.flows.app is 'Application label guessed from the payload: 53 means it looked like DNS, whatever the port.';
 comment on column public.flows.tos is 'IP class of service octet from sip to dip. A number, where the older tools have hexadecimal text.';
-comment on column public.flows.reason is 'Why the flow ended: idle, active, eof, forced, rsrc, or udpforce for a one-packet record.';
+comment on column public.flows.reason is 'Why the flow ended: idle, active, eof, forced, rsrc.';
 comment on column public.flows.collector is 'exporter.name: address of a live peer, or the name of the file without its rotation suffix.';
 comment on column public.flows.obid is 'Observation domain id.';
 
