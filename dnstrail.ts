@@ -4,17 +4,17 @@ import { once } from 'node:events';
 import { statSync } from 'node:fs';
 import { Command, Option } from 'commander';
 import type pg from 'pg';
-import Cursor from 'pg-cursor';
 import { decodeFile } from './collector/inspect/decode.ts';
 import { describeHealth, examineFile, newestFiles, SKEW_SECONDS } from './collector/inspect/doctor.ts';
+import type { RowFormat } from './collector/inspect/printRows.ts';
+import { runSql } from './collector/inspect/sql.ts';
 import { describeStatus, readStatus } from './collector/inspect/status.ts';
 import { loadFiles } from './collector/load/load.ts';
 import { LoadProgress, summarise, summaryLine } from './collector/load/progress.ts';
 import { startCollector } from './collector/main.ts';
+import { startScreen } from './collector/startScreen.ts';
 import { type Config, ConfigError, readConfig, type SettingName, settings } from './common/config.ts';
 import { type Database, openDatabase } from './common/database.ts';
-import { type RowFormat, rowPrinter } from './common/printRows.ts';
-import { startScreen } from './common/startScreen.ts';
 import { migrate } from './migrations/migrate.ts';
 import packageJson from './package.json' with { type: 'json' };
 
@@ -22,11 +22,6 @@ import packageJson from './package.json' with { type: 'json' };
 const collecting = Object.keys(settings) as SettingName[]; // the keys of settings
 
 type Flags = Partial<Record<SettingName, string>> & { readonly config?: string };
-
-/** Type oids of PostgreSQL's numbers. */
-const NUMBER_TYPES: ReadonlySet<number> = new Set([20, 21, 23, 26, 700, 701, 1700]);
-const BOOLEAN_TYPE = 16;
-const ROWS_AT_ONCE = 1000;
 
 const program = new Command('dnstrail')
   .description('Passive DNS from IPFIX: who resolved what, when, through which resolver, and what came back')
@@ -111,7 +106,7 @@ command('sql', 'run one SQL statement', ['home', 'databaseUrl'])
     ),
   )
   .action((query: string, flags: Flags & { format: RowFormat }) =>
-    withSchema(flags, (_database, pool) => runSql(pool, query, flags.format)),
+    withSchema(flags, (_database, pool) => printing(() => runSql(pool, query, flags.format, process.stdout))),
   );
 
 command('psql', "open the system's psql on the database", ['home', 'databaseUrl'])
@@ -142,10 +137,9 @@ command(
     ),
   )
   .action(async (file: string) => {
-    process.stdout.on('error', (error: NodeJS.ErrnoException) =>
-      process.exit(error.code === 'EPIPE' ? 0 : 1),
-    );
-    if ((await decodeFile(file, process.stdout)) > 0) process.exitCode = 1;
+    await printing(async () => {
+      if ((await decodeFile(file, process.stdout)) > 0) process.exitCode = 1;
+    });
   });
 
 command(
@@ -261,41 +255,10 @@ function withSchema(flags: Flags, run: (database: Database, pool: pg.Pool) => Pr
   });
 }
 
-/** Prints the rows of a statement as they come; the values are PostgreSQL's own text. */
-async function runSql(pool: pg.Pool, query: string, format: RowFormat): Promise<void> {
+/** Runs what prints much; ends quietly when the reader (head, less) has seen enough. */
+async function printing(run: () => Promise<void>): Promise<void> {
   process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1));
-  const client = await pool.connect();
-  try {
-    const cursor = client.query(
-      new Cursor<string[]>(query, [], {
-        rowMode: 'array',
-        types: { getTypeParser: () => (text: string) => text } as never,
-      }),
-    );
-    let print: ReturnType<typeof rowPrinter> | undefined;
-    let count = 0;
-    for (;;) {
-      const rows = await cursor.read(ROWS_AT_ONCE);
-      // the columns are known once the first rows are there
-      const { fields } = (cursor as unknown as { _result: pg.QueryResult })._result;
-      print ??= rowPrinter(
-        format,
-        fields.map(({ name, dataTypeID }) => ({
-          name,
-          isNumber: NUMBER_TYPES.has(dataTypeID),
-          isBoolean: dataTypeID === BOOLEAN_TYPE,
-        })),
-      );
-      const lines = fields.length === 0 ? [] : print(rows);
-      if (lines.length > 0 && !process.stdout.write(`${lines.join('\n')}\n`))
-        await once(process.stdout, 'drain');
-      count += rows.length;
-      if (rows.length < ROWS_AT_ONCE) break;
-    }
-    if (format === 'table') console.log(`(${count} ${count === 1 ? 'row' : 'rows'})`);
-  } finally {
-    client.release(true);
-  }
+  await run();
 }
 
 try {

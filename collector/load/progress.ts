@@ -60,7 +60,7 @@ export function summarise(reports: readonly FileReport[]): LoadSummary & { toJSO
   return {
     files,
     totals,
-    text: `${reports.length} files: ${states.map(status => `${totals[status]} ${status}`).join(', ') || 'none found'}; ${totals.flows} flows, ${totals.rrs} RRs stored`,
+    text: `${reports.length} ${reports.length === 1 ? 'file' : 'files'}: ${states.map(status => `${totals[status]} ${status}`).join(', ') || 'none found'}; ${totals.flows} flows, ${totals.rrs} RRs stored`,
     isComplete: totals.partial === 0 && totals.failed === 0,
     toJSON: () => ({ files, totals }),
   };

@@ -1,5 +1,5 @@
-import type { Config } from './config.ts';
-import type { Database } from './database.ts';
+import type { Config } from '../common/config.ts';
+import type { Database } from '../common/database.ts';
 
 /** What a person needs to go on, once everything runs. */
 export function startScreen(running: {
