@@ -14,11 +14,6 @@ export function addressOf(value: unknown): Address | null {
   return Buffer.isBuffer(value) && value.length === 16 ? addressFromIpv6(value) : null;
 }
 
-/** Whether a packet to this address goes to a group (RFC 1112 section 4, RFC 4291 section 2.7). */
-export function isMulticast(address: Address): boolean {
-  return typeof address === 'number' ? address >>> 28 === 0xe : address[0] === 0xff;
-}
-
 /** IPv4 or IPv6 address from text, and its canonical text (RFC 5952). @param text for which net.isIP() is not 0 */
 export function addressFromText(text: string): { text: string; address: Address } {
   if (!text.includes(':')) {
@@ -29,8 +24,8 @@ export function addressFromText(text: string): { text: string; address: Address 
   const groups = (part: string) => (part === '' ? [] : part.split(':').flatMap(ipv6Group));
   const [before, after] = [groups(head), tail === undefined ? [] : groups(tail)];
   const address = Buffer.alloc(16);
-  before.forEach((group, i) => address.writeUInt16BE(group, 2 * i));
-  after.forEach((group, i) => address.writeUInt16BE(group, 16 - 2 * (after.length - i)));
+  for (const [i, group] of before.entries()) address.writeUInt16BE(group, 2 * i);
+  for (const [i, group] of after.entries()) address.writeUInt16BE(group, 16 - 2 * (after.length - i));
   return { text: ipv6Text(address, 0), address };
 }
 

@@ -1,12 +1,14 @@
 import { canonicalName } from '../../common/dnsName.ts';
-import type { DataRecord, SubTemplateList } from '../ipfix/index.ts';
-import type { Notes, RrRow } from './rows.ts';
+import type { DataRecord, SubTemplateList, Value } from '../ipfix/index.ts';
 import { type DnsPlan, planOf } from './plan.ts';
+import type { Notes, RrRow } from './rows.ts';
+import { ROOT_TYPES } from './rrtypes.ts';
+import { integerAt } from './value.ts';
+import type { Rdata } from './yafRdata.ts';
 
 const QUESTION = 0;
 const FILLER_TYPE = 0;
-/** Types that the root zone itself owns: only for these an empty owner name can be the root. NS SOA DS RRSIG NSEC DNSKEY ZONEMD. */
-const ROOT_TYPES: ReadonlySet<number> = new Set([2, 6, 43, 46, 47, 48, 63]);
+const NO_RDATA: Rdata = { rdata: null, rdata_ip: null };
 /**
  * YAF 2.x keeps about 1000 octets of names and values of one flow; what 2.7 and 2.12 decode past that has lost its
  * owner name. Below, an empty name is the root.
@@ -24,32 +26,31 @@ export class DnsEntries {
   }
 
   add(plan: DnsPlan, { values }: DataRecord): void {
-    const rrtype = number(values[plan.rrtype]);
+    const rrtype = numberAt(values, plan.rrtype);
     if (rrtype === FILLER_TYPE) {
       // YAF reserves the entries before it decodes the message, and sends the ones it then cannot fill as zeros
       this.#notes.count('filler_rr');
       return;
     }
-    const section = number(values[plan.section]);
+    const section = numberAt(values, plan.section);
     const name = values[plan.name];
     const octets = typeof name === 'string' ? name : '';
     const rrname = this.#owner(octets, section, rrtype);
-    const details = values[plan.details];
-    const list = details !== null && typeof details === 'object' && 'kind' in details && details.kind === 'subTemplateList' ? details : undefined;
-    const value = list === undefined ? undefined : this.#rdata(list, rrtype);
-    this.#textLength += octets.length + (value?.rdata?.length ?? 0);
+    // the plan found a field of type subTemplateList there, and such a field decodes to nothing else
+    const { rdata, rdata_ip } = this.#rdata(values[plan.details] as SubTemplateList, rrtype);
+    this.#textLength += octets.length + (rdata?.length ?? 0);
     this.rows.push({
-      ttl: number(values[plan.ttl]),
-      dns_id: number(values[plan.id]),
+      ttl: numberAt(values, plan.ttl),
+      dns_id: numberAt(values, plan.id),
       rrtype,
       section,
-      rcode: number(values[plan.rcode]),
+      rcode: numberAt(values, plan.rcode),
       origin: 0,
-      qr: number(values[plan.qr]) !== 0,
-      authoritative: number(values[plan.authoritative]) !== 0,
+      qr: numberAt(values, plan.qr) !== 0,
+      authoritative: numberAt(values, plan.authoritative) !== 0,
       rrname,
-      rdata: value?.rdata ?? null,
-      rdata_ip: value?.rdata_ip ?? null,
+      rdata,
+      rdata_ip,
     });
   }
 
@@ -57,18 +58,19 @@ export class DnsEntries {
   #owner(octets: string, section: number, rrtype: number): string | null {
     const name = canonicalName(octets);
     if (name !== null) return name;
-    if (this.#textLength < TEXT_BUDGET && (section === QUESTION || ROOT_TYPES.has(rrtype))) return '.';
+    const mayBeRoot = octets === '' && this.#textLength < TEXT_BUDGET;
+    if (mayBeRoot && (section === QUESTION || ROOT_TYPES.has(rrtype))) return '.';
     this.#notes.count('unknown_owner_name');
     return null;
   }
 
-  #rdata(list: SubTemplateList, rrtype: number) {
-    const record = list.records[0];
-    if (record === undefined) return undefined; // the template id of an empty list means nothing
-    return planOf(record.template).rdata?.(record, rrtype, this.#notes);
+  #rdata({ records }: SubTemplateList, rrtype: number): Rdata {
+    const record = records[0];
+    if (record === undefined) return NO_RDATA; // the template id of an empty list means nothing
+    return planOf(record.template).rdata?.(record, rrtype, this.#notes) ?? NO_RDATA;
   }
 }
 
-function number(value: unknown): number {
-  return typeof value === 'number' ? value : 0;
+function numberAt(values: readonly Value[], at: number): number {
+  return integerAt(values, at) ?? 0;
 }

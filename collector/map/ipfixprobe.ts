@@ -1,17 +1,17 @@
 import { isIP } from 'node:net';
 import { canonicalName, canonicalText } from '../../common/dnsName.ts';
-import type { DataRecord, Template, Value } from '../ipfix/index.ts';
+import type { DataRecord, Template } from '../ipfix/index.ts';
 import { addressFromText } from './address.ts';
 import { dnsPortRank } from './client.ts';
-import { integer } from './flow.ts';
 import type { FlowRow, Notes, RrRow } from './rows.ts';
+import { ROOT_TYPES } from './rrtypes.ts';
+import { integerAt, octetString } from './value.ts';
 
 /** CESNET, the makers of ipfixprobe. */
 const CESNET_PEN = 8057;
 /** ipfixprobe cuts names and texts to its buffers, the final NUL included. */
 const NAME_BUFFER = 127;
 const TEXT_BUFFER = 159;
-const ROOT_TYPES: ReadonlySet<number> = new Set([2, 6, 43, 46, 47, 48]);
 const Type = { A: 1, NS: 2, CNAME: 5, SOA: 6, PTR: 12, MX: 15, TXT: 16, AAAA: 28, SRV: 33 } as const;
 
 /** Where ipfixprobe's flat DNS elements stand. */
@@ -36,25 +36,31 @@ export function ipfixprobePlan(template: Template): IpfixprobePlan | null {
  * There is no QR bit: the side with the surer DNS port answers; where that does not tell, what has answers or a response
  * code is a response. The answer's type is not sent: a text that cannot be the rdata of the QTYPE is an alias.
  */
-export function ipfixprobeRows(plan: IpfixprobePlan, { values }: DataRecord, flow: FlowRow, notes: Notes): RrRow[] {
-  const qtype = integer(values[plan.qtype]) ?? 0;
-  const rcode = integer(values[plan.rcode]) ?? 0;
-  const answers = integer(values[plan.answers]) ?? 0;
+export function ipfixprobeRows(
+  plan: IpfixprobePlan,
+  { values }: DataRecord,
+  flow: FlowRow,
+  notes: Notes,
+): RrRow[] {
+  const qtype = integerAt(values, plan.qtype) ?? 0;
+  if (qtype === 0) return []; // no question was decoded
+  const rcode = integerAt(values, plan.rcode) ?? 0;
+  const answers = integerAt(values, plan.answers) ?? 0;
   const [source, destination] = [dnsPortRank(flow.src_port), dnsPortRank(flow.dst_port)];
   const message = {
-    dns_id: integer(values[plan.id]),
+    dns_id: integerAt(values, plan.id),
     rcode,
     origin: 0,
     qr: source === destination ? answers > 0 || rcode > 0 : source < destination,
     authoritative: null,
-    rrname: ownerName(untilNul(octetsOf(values[plan.name])), qtype),
+    rrname: ownerName(untilNul(octetString(values[plan.name])), qtype),
   } as const;
   if (message.rrname === null) notes.count('unknown_owner_name');
   const question: RrRow = { ...message, section: 0, ttl: 0, rrtype: qtype, rdata: null, rdata_ip: null };
   // 251 to 255 are questions only (RFC 1035 section 3.2.3): the answer's type cannot be guessed from them
   if (answers === 0 || (qtype >= 251 && qtype <= 255)) return [question];
-  const answer = answerOf(octetsOf(values[plan.rdata]), qtype);
-  return [question, { ...message, section: 1, ttl: integer(values[plan.ttl]), rdata_ip: null, ...answer }];
+  const answer = answerOf(octetString(values[plan.rdata]), qtype);
+  return [question, { ...message, section: 1, ttl: integerAt(values, plan.ttl), rdata_ip: null, ...answer }];
 }
 
 function ownerName(octets: string, type: number): string | null {
@@ -62,7 +68,10 @@ function ownerName(octets: string, type: number): string | null {
   return octets.length >= NAME_BUFFER ? null : canonicalName(octets);
 }
 
-function answerOf(printed: string, qtype: number): Pick<RrRow, 'rrtype' | 'rdata'> & Partial<Pick<RrRow, 'rdata_ip'>> {
+function answerOf(
+  printed: string,
+  qtype: number,
+): Pick<RrRow, 'rrtype' | 'rdata'> & Partial<Pick<RrRow, 'rdata_ip'>> {
   const words = printed.split(' ');
   const isWhole = printed.length < TEXT_BUFFER;
   /** A part that was cut is a hyphen, a value that was cut unknown. */
@@ -94,11 +103,6 @@ function answerOf(printed: string, qtype: number): Pick<RrRow, 'rrtype' | 'rdata
     default:
       return { rrtype: qtype, rdata: null };
   }
-}
-
-function octetsOf(value: Value | undefined): string {
-  if (typeof value === 'string') return value;
-  return Buffer.isBuffer(value) ? value.toString('latin1') : '';
 }
 
 /** ipfixprobe ends names at the first NUL. */

@@ -1,21 +1,30 @@
 import { CERT_PEN, type DataRecord, type Template, type Value } from '../ipfix/index.ts';
 import { addressOf } from './address.ts';
-import { integer } from './flow.ts';
 import type { Mapped, StatisticsRow, TombstoneRow } from './rows.ts';
 import { SYSTEM_INIT_TIME } from './time.ts';
+import { integer } from './value.ts';
 
-export type OptionsReader = (record: DataRecord) => Mapped;
+/** Reads the records of one options template. */
+export interface OptionsReader {
+  readonly read: (record: DataRecord) => Mapped;
+  /** Position of systemInitTimeMilliseconds, -1 when absent: softflowd sends it beside its sampling parameters. */
+  readonly systemInitTime: number;
+}
 
 const OBSERVATION_TIME_SECONDS = 322;
 const option: Mapped = { kind: 'option' };
 
-/** Makes the reader of an options template's records: statistics and tombstones have rows, others are only counted. */
+/** Makes the reader of an options template's records: statistics and tombstones have rows, others are only counted. Null for other templates. */
 export function optionsReader(template: Template): OptionsReader | null {
   if (!template.isOptions) return null;
+  return { read: recordReader(template), systemInitTime: template.indexOf(0, SYSTEM_INIT_TIME) };
+}
+
+function recordReader(template: Template): OptionsReader['read'] {
   if (template.has(CERT_PEN, 550)) return record => ({ kind: 'tombstone', value: tombstone(record) });
-  const isStatistics = template.has(0, 42) || template.has(0, 41) || template.has(0, 135) || template.has(0, 40);
-  if (isStatistics) return record => ({ kind: 'statistics', value: statistics(record) });
-  return () => option;
+  // exported octets, messages or flows, dropped packets
+  const isStatistics = [40, 41, 42, 135].some(id => template.has(0, id));
+  return isStatistics ? record => ({ kind: 'statistics', value: statistics(record) }) : () => option;
 }
 
 /** Exporting process statistics (RFC 7011 section 4.2 and 4.3, and YAF's own counters). */
@@ -52,7 +61,9 @@ function tombstone({ template, values }: DataRecord): TombstoneRow {
     time: microseconds(at(OBSERVATION_TIME_SECONDS), 1_000_000),
     tools: records.map(record => ({
       tool: integer(record.values[record.template.indexOf(CERT_PEN, 553)]) ?? 0,
-      time: new Date((integer(record.values[record.template.indexOf(0, OBSERVATION_TIME_SECONDS)]) ?? 0) * 1000).toISOString(),
+      time: new Date(
+        (integer(record.values[record.template.indexOf(0, OBSERVATION_TIME_SECONDS)]) ?? 0) * 1000,
+      ).toISOString(),
     })),
   };
 }

@@ -137,7 +137,15 @@ function readEntry(
   const rdata = rdataFromWire(octets, start, end, rrtype, rrclass);
   const isGeneric = rdata.startsWith('\\'); // malformed, or not of the internet's classes
   return {
-    record: { section, rrname, rrtype, rrclass, ttl, rdata, address: isGeneric ? null : addressOf(octets, start, rrtype) },
+    record: {
+      section,
+      rrname,
+      rrtype,
+      rrclass,
+      ttl,
+      rdata,
+      address: isGeneric ? null : addressOf(octets, start, rrtype),
+    },
     next: end,
   };
 }

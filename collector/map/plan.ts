@@ -1,5 +1,5 @@
-import { CERT_PEN, CERT_REVERSE_BIT, type Template, type Value } from '../ipfix/index.ts';
-import { type FlowReader, flowReader, tcpFlagsOf } from './flow.ts';
+import { CERT_PEN, CERT_REVERSE_BIT, type Template } from '../ipfix/index.ts';
+import { type FlowReader, flowReader, tcpFlagsPositions } from './flow.ts';
 import { type IpfixprobePlan, ipfixprobePlan } from './ipfixprobe.ts';
 import { type OptionsReader, optionsReader } from './options.ts';
 import { type RdataReader, rdataReader } from './yafRdata.ts';
@@ -17,6 +17,13 @@ export interface DnsPlan {
   readonly details: number;
 }
 
+/** Where the entries of YAF's multi list beside DNS have what belongs to the flow. */
+export interface DetailsPlan {
+  readonly tcpFlags: Record<'forward' | 'reverse', readonly number[]>;
+  readonly srcMac: number;
+  readonly dstMac: number;
+}
+
 /** What the records of one template can tell, and where they tell it. Positions are -1 when absent. */
 export interface Plan {
   readonly flow: FlowReader | null;
@@ -26,9 +33,7 @@ export interface Plan {
   /** A record inside YAF's DNS record. */
   readonly rdata: RdataReader | null;
   readonly ipfixprobe: IpfixprobePlan | null;
-  readonly tcpFlags: Record<'forward' | 'reverse', (values: readonly Value[]) => number | null>;
-  readonly srcMac: number;
-  readonly dstMac: number;
+  readonly details: DetailsPlan | null;
   readonly payload: number;
   readonly reversePayload: number;
   /** Fields that hold lists of further records. */
@@ -42,21 +47,27 @@ export function planOf(template: Template): Plan {
 }
 
 function makePlan(template: Template): Plan {
-  const at = (pen: number, id: number) => template.indexOf(pen, id);
-  const lists = template.fields.flatMap(({ element: { type } }, i) => (type === 'subTemplateList' || type === 'subTemplateMultiList' ? [i] : []));
+  const lists = template.fields.flatMap(({ element: { type } }, i) =>
+    type === 'subTemplateList' || type === 'subTemplateMultiList' ? [i] : [],
+  );
   return {
     flow: flowReader(template),
     options: optionsReader(template),
     dns: dnsPlan(template),
     rdata: rdataReader(template),
     ipfixprobe: ipfixprobePlan(template),
-    tcpFlags: tcpFlagsOf(template),
-    srcMac: at(0, 56),
-    dstMac: at(0, 80),
-    payload: at(CERT_PEN, 18),
-    reversePayload: at(CERT_PEN, 18 | CERT_REVERSE_BIT),
+    details: detailsPlan(template),
+    payload: template.indexOf(CERT_PEN, 18),
+    reversePayload: template.indexOf(CERT_PEN, 18 | CERT_REVERSE_BIT),
     lists,
   };
+}
+
+function detailsPlan(template: Template): DetailsPlan | null {
+  const tcpFlags = tcpFlagsPositions(template);
+  const [srcMac, dstMac] = [template.indexOf(0, 56), template.indexOf(0, 80)];
+  const hasAny = tcpFlags.forward.length + tcpFlags.reverse.length > 0 || srcMac >= 0 || dstMac >= 0;
+  return hasAny ? { tcpFlags, srcMac, dstMac } : null;
 }
 
 /** Finds YAF's DNS record (2.x and 3.x) by its elements. */

@@ -19,3 +19,6 @@ const NAMES: Readonly<Record<number, string>> = {
 export function rrtypeName(rrtype: number): string {
   return NAMES[rrtype] ?? `TYPE${rrtype}`;
 }
+
+/** Types of which the root zone itself has records: for these an empty owner name can be the root. */
+export const ROOT_TYPES: ReadonlySet<number> = new Set([2, 6, 43, 46, 47, 48, 63]); // NS SOA DS RRSIG NSEC DNSKEY ZONEMD

@@ -1,7 +1,11 @@
 import type { DataRecord, MessageHeader, Template, Value } from '../ipfix/index.ts';
 
 /** Reads a time of a record as microseconds since the Unix epoch; null when the exporter did not set it. */
-export type TimeReader = (record: DataRecord, header: MessageHeader, systemInitTimeMs: number | undefined) => number | null;
+export type TimeReader = (
+  record: DataRecord,
+  header: MessageHeader,
+  systemInitTimeMs: number | undefined,
+) => number | null;
 
 /** Elements that carry the same time, best precision first. */
 export interface TimeElements {
@@ -15,16 +19,37 @@ export interface TimeElements {
   readonly sysUpTime: number;
 }
 
-export const flowStart: TimeElements = { microseconds: 154, nanoseconds: 156, milliseconds: 152, seconds: 150, deltaMicroseconds: 158, sysUpTime: 22 };
-export const flowEnd: TimeElements = { microseconds: 155, nanoseconds: 157, milliseconds: 153, seconds: 151, deltaMicroseconds: 159, sysUpTime: 21 };
+export const flowStart: TimeElements = {
+  microseconds: 154,
+  nanoseconds: 156,
+  milliseconds: 152,
+  seconds: 150,
+  deltaMicroseconds: 158,
+  sysUpTime: 22,
+};
+export const flowEnd: TimeElements = {
+  microseconds: 155,
+  nanoseconds: 157,
+  milliseconds: 153,
+  seconds: 151,
+  deltaMicroseconds: 159,
+  sysUpTime: 21,
+};
 export const SYSTEM_INIT_TIME = 160;
 
 /** Chooses the best time element that a template has. */
 export function timeReader(template: Template, elements: TimeElements): TimeReader {
   const at = (id: number) => template.indexOf(0, id);
-  const [micro, nano, milli, second] = [at(elements.microseconds), at(elements.nanoseconds), at(elements.milliseconds), at(elements.seconds)];
+  const [micro, nano, milli, second] = [
+    at(elements.microseconds),
+    at(elements.nanoseconds),
+    at(elements.milliseconds),
+    at(elements.seconds),
+  ];
   if (micro >= 0) return record => numberOf(record.values[micro], 1);
-  if (nano >= 0) return record => (typeof record.values[nano] === 'bigint' ? Number((record.values[nano] + 500n) / 1000n) : null);
+  if (nano >= 0)
+    return record =>
+      typeof record.values[nano] === 'bigint' ? Number((record.values[nano] + 500n) / 1000n) : null;
   if (milli >= 0) return record => numberOf(record.values[milli], 1000);
   if (second >= 0) return record => numberOf(record.values[second], 1_000_000);
   const delta = at(elements.deltaMicroseconds);

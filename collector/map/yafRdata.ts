@@ -1,4 +1,5 @@
-import { CERT_PEN, type DataRecord, type Template } from '../ipfix/index.ts';
+import { canonicalName, canonicalText } from '../../common/dnsName.ts';
+import { CERT_PEN, type DataRecord, type Template, type Value } from '../ipfix/index.ts';
 import {
   dnskeyRdata,
   dsRdata,
@@ -13,8 +14,8 @@ import {
   srvRdata,
   trimSignature,
 } from './rdata.ts';
-import { canonicalName, canonicalText } from '../../common/dnsName.ts';
 import type { Address, Notes } from './rows.ts';
+import { integer, octetString } from './value.ts';
 
 /** Value of a resource record. `rdata` is null where what the exporter sent is damaged. */
 export interface Rdata {
@@ -39,12 +40,12 @@ export function rdataReader(template: Template): RdataReader | null {
   const ipv6 = cert(303) >= 0 ? cert(303) : template.indexOf(0, 27);
   if (ipv6 >= 0) return ({ values }) => ipv6Rdata(values[ipv6]);
   const name = cert(180, 183, 184);
-  if (name >= 0) return ({ values }) => nameRdata(octets(values[name]));
+  if (name >= 0) return ({ values }) => nameRdata(octetString(values[name]));
   const txt = cert(208);
-  if (txt >= 0) return ({ values }) => text(canonicalText(octets(values[txt])));
+  if (txt >= 0) return ({ values }) => text(canonicalText(octetString(values[txt])));
   if (cert(182) >= 0) {
     const [preference, exchange] = [cert(181), cert(182)];
-    return ({ values: v }) => text(mxRdata(int(v[preference]), octets(v[exchange])));
+    return ({ values: v }) => text(mxRdata(int(v[preference]), octetString(v[exchange])));
   }
   if (cert(214) >= 0) {
     const [mname, rname] = [cert(214), cert(215)];
@@ -52,8 +53,8 @@ export function rdataReader(template: Template): RdataReader | null {
     return ({ values: v }) =>
       text(
         soaRdata(
-          octets(v[mname]),
-          octets(v[rname]),
+          octetString(v[mname]),
+          octetString(v[rname]),
           int(v[serial]),
           int(v[refresh]),
           int(v[retry]),
@@ -64,23 +65,27 @@ export function rdataReader(template: Template): RdataReader | null {
   }
   if (cert(219) >= 0) {
     const [priority, weight, port, target] = [cert(216), cert(217), cert(218), cert(219)];
-    return ({ values: v }) => text(srvRdata(int(v[priority]), int(v[weight]), int(v[port]), octets(v[target])));
+    return ({ values: v }) =>
+      text(srvRdata(int(v[priority]), int(v[weight]), int(v[port]), octetString(v[target])));
   }
   if (cert(231) >= 0) {
     const [tag, algorithm, digestType, digest] = [cert(434, 228), cert(433, 227), cert(238), cert(231)];
-    return ({ values: v }) => text(dsRdata(int(v[tag]), int(v[algorithm]), int(v[digestType]), bytes(v[digest])));
+    return ({ values: v }) =>
+      text(dsRdata(int(v[tag]), int(v[algorithm]), int(v[digestType]), bytes(v[digest])));
   }
   if (cert(230) >= 0) return rrsigReader(cert);
   if (cert(232) >= 0) {
     const protocol = cert(304) >= 0 ? cert(304) : template.indexOf(0, 4);
     const [flags, algorithm, key] = [cert(241), cert(423, 227), cert(232)];
-    return ({ values: v }) => text(dnskeyRdata(int(v[flags]), int(v[protocol]), int(v[algorithm]), bytes(v[key])));
+    return ({ values: v }) =>
+      text(dnskeyRdata(int(v[flags]), int(v[protocol]), int(v[algorithm]), bytes(v[key])));
   }
   if (cert(439, 444, 233) >= 0) return nsec3Reader(cert);
   const next = cert(445, 234);
   if (next >= 0) {
     const bitMaps = cert(446);
-    return ({ values: v }) => text(nsecRdata(octets(v[next]), bitMaps < 0 ? undefined : bytes(v[bitMaps])));
+    return ({ values: v }) =>
+      text(nsecRdata(octetString(v[next]), bitMaps < 0 ? undefined : bytes(v[bitMaps])));
   }
   return null;
 }
@@ -104,7 +109,7 @@ function rrsigReader(cert: (...ids: number[]) => number): RdataReader {
         expiration: int(v[expiration]),
         inception: int(v[inception]),
         keyTag: int(v[tag]),
-        signer: octets(v[signer]),
+        signer: octetString(v[signer]),
         signature: isVersion2 ? trimSignature(number, octetsOfSignature) : octetsOfSignature,
       }),
     );
@@ -115,7 +120,9 @@ function rrsigReader(cert: (...ids: number[]) => number): RdataReader {
 function nsec3Reader(cert: (...ids: number[]) => number): RdataReader {
   const isParameters = cert(444) >= 0;
   const [salt, next, iterations] = [cert(444, 439, 233), cert(438, 234), cert(443, 437, 235)];
-  const [algorithm, flags, bitMaps] = isParameters ? [cert(441), cert(442), -1] : [cert(435, 227), cert(436), cert(440)];
+  const [algorithm, flags, bitMaps] = isParameters
+    ? [cert(441), cert(442), -1]
+    : [cert(435, 227), cert(436), cert(440)];
   return ({ values: v }, rrtype) => {
     const flagsValue = flags < 0 ? undefined : int(v[flags]);
     const head = [int(v[algorithm]), flagsValue, int(v[iterations]), bytes(v[salt])] as const;
@@ -124,11 +131,11 @@ function nsec3Reader(cert: (...ids: number[]) => number): RdataReader {
   };
 }
 
-function ipv4Rdata(value: unknown): Rdata {
+function ipv4Rdata(value: Value | undefined): Rdata {
   return typeof value === 'number' ? { rdata: ipv4Text(value), rdata_ip: value } : text(null);
 }
 
-function ipv6Rdata(value: unknown): Rdata {
+function ipv6Rdata(value: Value | undefined): Rdata {
   if (!Buffer.isBuffer(value) || value.length !== 16) return text(null);
   return { rdata: ipv6Text(value, 0), rdata_ip: value };
 }
@@ -142,17 +149,11 @@ function text(rdata: string | null): Rdata {
   return { rdata, rdata_ip: null };
 }
 
-function int(value: unknown): number {
-  return typeof value === 'number' ? value : 0;
+function int(value: Value | undefined): number {
+  return integer(value) ?? 0;
 }
 
-/** Octet string of an element value of type string or octetArray. */
-function octets(value: unknown): string {
-  if (typeof value === 'string') return value;
-  return Buffer.isBuffer(value) ? value.toString('latin1') : '';
-}
-
-function bytes(value: unknown): Buffer {
+function bytes(value: Value | undefined): Buffer {
   if (Buffer.isBuffer(value)) return value;
   return typeof value === 'string' ? Buffer.from(value, 'latin1') : EMPTY;
 }
