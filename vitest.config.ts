@@ -6,6 +6,7 @@ export default defineConfig({
     exclude: ['test/torture/**', 'test/bench/**'],
     globalSetup: 'test/support/globalSetup.ts',
     pool: 'forks',
+    env: { DNSTRAIL_LOG: 'silent' },
     testTimeout: 20_000,
     hookTimeout: 60_000,
   },

@@ -18,6 +18,8 @@ const CLOSED_SEGMENTS_AT_ONCE = 4;
 /** How long stopping waits for what was received to be committed; the rest is loaded at the next start. */
 const DRAIN_MS = 5_000;
 const CHECK_DATABASE_MS = 2_000;
+/** After an error that waiting for the database does not cure: a broken thread, a full disk of ours. */
+const RETRY_SEGMENT_MS = 10_000;
 
 /** A running collector. */
 export interface Collector {
@@ -158,8 +160,12 @@ class OpenSegments {
         this.#journal.loaded(path);
       },
       error => {
-        this.#segments.delete(path);
-        reportFailure(path, error);
+        if (isStop(error)) {
+          this.#segments.delete(path);
+          return;
+        }
+        log.error({ path, error: String(error), retryInMs: RETRY_SEGMENT_MS }, 'could not load, will retry');
+        setTimeout(() => this.#load(path, segment), RETRY_SEGMENT_MS).unref();
       },
     );
   }
@@ -198,8 +204,11 @@ function segmentOrigin(path: string, { peerAddress, peerPort, segment }: Segment
 }
 
 function reportFailure(path: string, error: unknown): void {
-  const isStop = error instanceof Error && 'code' in error && error.code === 'LoadStopped';
-  if (!isStop) log.error({ path, error: String(error) }, 'could not load');
+  if (!isStop(error)) log.error({ path, error: String(error) }, 'could not load, the next start tries again');
+}
+
+function isStop(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'LoadStopped';
 }
 
 async function take(pool: LoadPool, origin: FileOrigin): Promise<TakeResult> {

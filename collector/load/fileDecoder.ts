@@ -36,6 +36,7 @@ export class FileDecoder {
   readonly #mapper: Mapper;
   readonly #sink: Sink;
   #ordinal = 0;
+  #nowMs = 0;
   #isCommitted = false;
   #isRejected = false;
 
@@ -67,6 +68,11 @@ export class FileDecoder {
     return this.#exporterIds.has(observationDomainId);
   }
 
+  /** Observation domains seen; a file of damaged headers could have any number. */
+  get exporterCount(): number {
+    return this.#exporterIds.size;
+  }
+
   setExporter(observationDomainId: number, exporterId: number): void {
     this.#exporterIds.set(observationDomainId, exporterId);
   }
@@ -78,6 +84,7 @@ export class FileDecoder {
     const rejection = this.#rejected.get(offset);
     this.#isRejected = rejection !== undefined;
     this.messages++;
+    this.#nowMs = Date.now();
     const header = this.#session.decodeMessage(message, offset, this.#sink);
     if (rejection !== undefined)
       this.#find({
@@ -91,6 +98,7 @@ export class FileDecoder {
       });
     if (this.#isCommitted) return;
     this.batch.counts.messages++;
+    this.batch.firstMessage ??= offset;
     this.batch.sawExportTime(header.exportTime);
     this.batch.to = end;
   }
@@ -137,10 +145,9 @@ export class FileDecoder {
     const mapped = this.#mapper.map(record, header);
     switch (mapped.kind) {
       case 'flow':
-        if (!isSaneDay(Math.floor(mapped.value.flow.start_time / DAY_US), Date.now()))
+        if (!isSaneDay(Math.floor(mapped.value.flow.start_time / DAY_US), this.#nowMs))
           this.#note('clock_out_of_range', 1);
         batch.addFlow(mapped.value, this.#fileId, ordinal, exporterId);
-        counts.rrs_received += mapped.value.rrs.reduce((n, { origin }) => n + 1 - origin, 0);
         break;
       case 'statistics':
         counts.option_records++;

@@ -1,5 +1,5 @@
 import type pg from 'pg';
-import { fingerprint } from '../source/identity.ts';
+import { type Fingerprint, fingerprint } from '../source/identity.ts';
 
 export type FileKind = 'journal' | 'drop' | 'load';
 export type FileStatus = 'loading' | 'loaded' | 'partial' | 'failed';
@@ -24,28 +24,86 @@ export interface LedgerEntry {
   readonly status: FileStatus;
   /** Octets of the content; undefined for a journal segment. */
   readonly size: number | undefined;
+  /** What was wrong with it. */
+  readonly error: string | null;
+  readonly counts: FileCounts;
 }
 
-interface Row {
-  file_id: number;
-  position: string;
-  status: FileStatus;
-  size: string | null;
-  sha256: Buffer | null;
+/** Of what is committed; `rrs` are all rows of public.dns_rr. */
+export type FileCounts = Readonly<Record<(typeof countColumns)[number], number>>;
+
+const countColumns = ['messages', 'data_records', 'flows', 'rrs', 'quarantined'] as const;
+
+/** The ledger's entry of a file, and the content that the file has. */
+export interface FoundFile {
+  readonly entry: LedgerEntry;
+  readonly content: Fingerprint;
 }
 
-const columns = 'file_id, position, status, size, sha256';
+interface Row extends Readonly<Record<keyof FileCounts, string>> {
+  readonly file_id: number;
+  readonly position: string;
+  readonly status: FileStatus;
+  readonly size: string | null;
+  readonly sha256: Buffer | null;
+  readonly error: string | null;
+}
+
+const columns =
+  'file_id, position, status, size, sha256, error, messages, data_records, flows, rrs + payload_rrs as rrs, quarantined';
 
 /**
  * Finds the entry of a complete file by its content, or makes it: the same content under any name, compressed or not, is
- * one entry; a file that has grown since it was loaded continues its entry.
+ * one entry. A file that has grown since it was loaded has the entry of its beginning, until `growFile` continues that.
  * @throws SourceError when the file cannot be read
  */
-export async function openFile(pool: pg.Pool, origin: FileOrigin): Promise<LedgerEntry> {
+export async function openFile(pool: pg.Pool, origin: FileOrigin): Promise<FoundFile> {
+  const { same, content } = await findContent(pool, origin.path);
+  if (same !== undefined) return { entry: entryOf(same), content };
+  const inserted = await pool.query<Row>(
+    `insert into public.ipfix_file (kind, path, exporter_name, head, size, sha256)
+     values ($1, $2, $3, $4, $5, $6)
+     on conflict (sha256, size) where kind <> 'journal' do nothing
+     returning ${columns}`,
+    [origin.kind, origin.path, origin.exporterName, content.head, content.size, content.sha256],
+  );
+  // nothing returned: another process began the same content since we looked
+  return inserted.rows[0] === undefined
+    ? openFile(pool, origin)
+    : { entry: entryOf(inserted.rows[0]), content };
+}
+
+/**
+ * Continues the entry of a file that has grown. Only for who has the file's lock: whoever loads its beginning would end
+ * the entry at that. The path of a journal segment stays, because that is what it is known by.
+ * @returns the entry as it is now; undefined when the beginning is not the one that was found, so look again
+ */
+export async function growFile(
+  pool: pg.Pool,
+  origin: FileOrigin,
+  { entry, content }: FoundFile,
+): Promise<LedgerEntry | undefined> {
+  if (entry.size === content.size) return entry;
+  const { rows } = await pool.query<Row>(
+    `update public.ipfix_file
+     set size = $2, sha256 = $3, status = 'loading', error = null, updated_at = now(),
+       path = case kind when 'journal' then path else $4 end
+     where file_id = $1 and size = $5
+     returning ${columns}`,
+    [entry.fileId, content.size, content.sha256, origin.path, entry.size],
+  );
+  return rows[0] && entryOf(rows[0]);
+}
+
+/** The longest entry whose content is that of the file, or the beginning of it. */
+async function findContent(
+  pool: pg.Pool,
+  path: string,
+): Promise<{ same: Row | undefined; content: Fingerprint }> {
   let candidates: readonly Row[] = [];
-  const content = await fingerprint(origin.path, async head => {
+  const content = await fingerprint(path, async head => {
     const found = await pool.query<Row>(
-      `select ${columns} from public.ipfix_file where head = any (select substring($1::bytea for n) from generate_series(0, length($1::bytea)) n)`,
+      `select ${columns} from public.ipfix_file where head = any (select substring($1::bytea for n) from generate_series(least(1, length($1::bytea)), length($1::bytea)) n)`,
       [head],
     );
     candidates = found.rows;
@@ -57,30 +115,24 @@ export async function openFile(pool: pg.Pool, origin: FileOrigin): Promise<Ledge
         size !== null && sha256 !== null && content.prefixes.get(Number(size))?.equals(sha256),
     )
     .sort((a, b) => Number(b.size) - Number(a.size))[0];
-  if (same === undefined) {
-    const inserted = await pool.query<Row>(
-      `insert into public.ipfix_file (kind, path, exporter_name, head, size, sha256)
-       values ($1, $2, $3, $4, $5, $6)
-       on conflict (sha256, size) where kind <> 'journal' do nothing
-       returning ${columns}`,
-      [origin.kind, origin.path, origin.exporterName, content.head, content.size, content.sha256],
-    );
-    // nothing returned: another process began the same content since we looked
-    return inserted.rows[0] === undefined ? openFile(pool, origin) : entryOf(inserted.rows[0]);
-  }
-  if (Number(same.size) === content.size) return entryOf(same);
-  const grown = await pool.query<Row>(
-    `update public.ipfix_file
-     set size = $2, sha256 = $3, path = $4, status = 'loading', error = null, updated_at = now()
-     where file_id = $1 and size = $5
-     returning ${columns}`,
-    [same.file_id, content.size, content.sha256, origin.path, same.size],
-  );
-  return grown.rows[0] === undefined ? openFile(pool, origin) : entryOf(grown.rows[0]);
+  return { same, content };
 }
 
-/** Finds or makes the entry of a journal segment, by its path: segment names are unique, and they grow. */
-export async function openSegment(pool: pg.Pool, origin: FileOrigin): Promise<LedgerEntry> {
+/** The entry of a journal segment, when the path is that of one: still growing it is known by no content yet. */
+export async function findSegment(pool: pg.Pool, path: string): Promise<LedgerEntry | undefined> {
+  const { rows } = await pool.query<Row>(
+    `select ${columns} from public.ipfix_file where kind = 'journal' and path = $1`,
+    [path],
+  );
+  return rows[0] && entryOf(rows[0]);
+}
+
+/**
+ * Finds or makes the entry of a journal segment, by its path: segment names are unique, and they grow.
+ * @param grows it is being written; else somebody may have loaded it by hand before we came to it
+ */
+export async function openSegment(pool: pg.Pool, origin: FileOrigin, grows: boolean): Promise<LedgerEntry> {
+  if (!grows && (await findSegment(pool, origin.path)) === undefined) await adoptSegment(pool, origin);
   const { rows } = await pool.query<Row>(
     `insert into public.ipfix_file (kind, path, exporter_name, peer_address, peer_port)
      values ('journal', $1, $2, $3, $4)
@@ -91,17 +143,32 @@ export async function openSegment(pool: pg.Pool, origin: FileOrigin): Promise<Le
   return entryOf(rows[0]!); // an upsert returns one row
 }
 
-/** Ends the loading of a file. @param error what was wrong, null when nothing was */
-export async function closeFile(
-  pool: pg.Pool,
-  fileId: number,
-  status: FileStatus,
-  error: string | null,
-): Promise<void> {
+/** Makes what was loaded by hand of a segment, all of it or its beginning, the segment's entry. */
+async function adoptSegment(pool: pg.Pool, origin: FileOrigin): Promise<void> {
+  const { same, content } = await findContent(pool, origin.path);
+  if (same === undefined) return;
   await pool.query(
-    'update public.ipfix_file set status = $2, error = $3, updated_at = now() where file_id = $1',
-    [fileId, status, error],
+    `update public.ipfix_file
+     set kind = 'journal', path = $2, peer_address = $3, peer_port = $4, size = $5, sha256 = $6,
+       status = case size when $5 then status else 'loading' end
+     where file_id = $1 and kind <> 'journal'`,
+    [
+      same.file_id,
+      origin.path,
+      origin.peerAddress ?? null,
+      origin.peerPort ?? null,
+      content.size,
+      content.sha256,
+    ],
   );
+}
+
+/** The entry of a file as it is now. */
+export async function readEntry(pool: pg.Pool, fileId: number): Promise<LedgerEntry> {
+  const { rows } = await pool.query<Row>(`select ${columns} from public.ipfix_file where file_id = $1`, [
+    fileId,
+  ]);
+  return entryOf(rows[0]!); // entries are never deleted
 }
 
 /** Keeps the content's digest of a journal segment that is closed, so that loading it again by hand is recognised. */
@@ -144,5 +211,7 @@ function entryOf(row: Row): LedgerEntry {
     position: Number(row.position),
     status: row.status,
     size: row.size === null ? undefined : Number(row.size),
+    error: row.error,
+    counts: Object.fromEntries(countColumns.map(name => [name, Number(row[name])])) as FileCounts, // all of them
   };
 }

@@ -1,34 +1,33 @@
-import { setTimeout as delay } from 'node:timers/promises';
+import { resolve } from 'node:path';
+import { setTimeout as delay, setImmediate as nextTurn } from 'node:timers/promises';
 import type pg from 'pg';
 import { log } from '../../common/log.ts';
 import { isTransient } from '../../common/postgres/transient.ts';
 import { readMessageHeader } from '../ipfix/index.ts';
 import type { Follow } from '../source/content.ts';
 import { readMessages } from '../source/messages.ts';
+import type { Batch } from '../store/batch.ts';
 import { Committer, PositionConflict } from '../store/committer.ts';
 import type { Partitions } from '../store/partitions.ts';
 import { FileDecoder } from './fileDecoder.ts';
 import {
-  closeFile,
   exporterId,
+  type FileCounts,
   type FileOrigin,
-  type FileStatus,
+  findSegment,
+  growFile,
   type LedgerEntry,
   openFile,
   openSegment,
+  readEntry,
   sealSegment,
 } from './ledger.ts';
 
 /** Outcome of loading one file; the counts are of this run, not of earlier ones. */
-export interface FileReport {
+export interface FileReport extends FileCounts {
   readonly path: string;
   readonly fileId: number | null;
   readonly status: 'loaded' | 'duplicate' | 'partial' | 'failed';
-  readonly messages: number;
-  readonly data_records: number;
-  readonly flows: number;
-  readonly rrs: number;
-  readonly quarantined: number;
   /** What was wrong, where, and what to do; null when nothing was. */
   readonly error: string | null;
 }
@@ -62,6 +61,13 @@ export class LoadStopped extends Error {
 
 const FIRST_WAIT_MS = 200;
 const LONGEST_WAIT_MS = 10_000;
+/** Observation domains that one file may have; more are damaged headers, and each would become an exporter. */
+const MOST_DOMAINS = 1024;
+/**
+ * Octets decoded before the sockets get their turn, half a millisecond: their buffers hold little more than what
+ * PostgreSQL takes in that time, and it would wait while we decode (test/bench, "load").
+ */
+const TURN_BYTES = 1 << 16;
 
 /**
  * Loads one file, exactly once, whatever happens in between: the ledger says where to go on. A database that is away is
@@ -70,18 +76,21 @@ const LONGEST_WAIT_MS = 10_000;
  */
 export async function loadFile(origin: FileOrigin, context: LoadContext): Promise<FileReport> {
   const rejected = new Map<number, string>();
+  const begun: Attempt['begun'] = {};
   let suspects = { from: 0, to: 0 };
   for (let wait = FIRST_WAIT_MS; ; wait = Math.min(wait * 2, LONGEST_WAIT_MS)) {
     if (context.signal?.aborted) throw new LoadStopped(origin.path);
-    const attempt: Attempt = { rejected, suspects, progressed: false };
+    const attempt: Attempt = { rejected, suspects, begun, progressed: false };
     try {
       return await loadOnce(origin, context, attempt);
     } catch (error) {
       if (attempt.progressed) wait = FIRST_WAIT_MS;
       if (error instanceof BatchRejected) {
         // the refused batch again, message by message, until the one that is refused is found
-        if (error.messages === 1) rejected.set(error.from, error.message);
-        else suspects = { from: error.from, to: error.to };
+        if (error.messages === 1) {
+          if (rejected.has(error.firstMessage)) throw error;
+          rejected.set(error.firstMessage, error.message);
+        } else suspects = { from: error.from, to: error.to };
       } else if (error instanceof PositionConflict) {
         log.warn({ file: origin.path }, 'somebody else loads this file too; reading the ledger again');
         await delay(wait);
@@ -101,6 +110,8 @@ interface Attempt {
   readonly rejected: ReadonlyMap<number, string>;
   /** Octets whose messages are committed one at a time, because the database refused one of them. */
   readonly suspects: { readonly from: number; readonly to: number };
+  /** What was committed before the first of our attempts; a commit whose answer was lost counts as ours. */
+  readonly begun: { counts?: FileCounts };
   progressed: boolean;
 }
 
@@ -110,29 +121,35 @@ class BatchRejected extends Error {
   readonly from: number;
   readonly to: number;
   readonly messages: number;
+  readonly firstMessage: number;
 
-  constructor(batch: { from: number; to: number; counts: { messages: number } }, cause: Error) {
+  constructor(batch: Batch, cause: Error) {
     super(`the database refused the records: ${cause.message}`, { cause });
     this.from = batch.from;
     this.to = batch.to;
     this.messages = batch.counts.messages;
+    this.firstMessage = batch.firstMessage ?? batch.from;
   }
 }
 
 async function loadOnce(origin: FileOrigin, context: LoadContext, attempt: Attempt): Promise<FileReport> {
   const { pool } = context;
   if (origin.kind === 'journal') {
-    const entry = await openSegment(pool, origin);
-    if (entry.status !== 'loading') return duplicate(origin, entry);
-    const report = await loadFrom(entry, origin, context, attempt);
-    await sealSegment(pool, entry.fileId, origin.path);
-    return report;
+    const entry = await openSegment(pool, origin, context.follow !== undefined);
+    if (entry.status !== 'loading') return reportOf(origin, entry, attempt);
+    return loadFrom(entry, origin, context, attempt);
   }
+  const segment = await findSegment(pool, resolve(origin.path));
+  if (segment !== undefined) return reportOf(origin, segment, attempt);
   const found = await openFile(pool, origin);
-  return withFileLock(pool, found.fileId, async () => {
+  return withFileLock(pool, found.entry.fileId, async () => {
     // as it is now that we have the lock
-    const entry = await openFile(pool, origin);
-    return entry.status === 'loading' ? loadFrom(entry, origin, context, attempt) : duplicate(origin, entry);
+    const entry = await growFile(pool, origin, await openFile(pool, origin));
+    if (entry?.fileId !== found.entry.fileId)
+      throw new PositionConflict(`${origin.path} became part of another file's entry`);
+    return entry.status === 'loading'
+      ? loadFrom(entry, origin, context, attempt)
+      : reportOf(origin, entry, attempt);
   });
 }
 
@@ -161,17 +178,20 @@ async function withFileLock<T>(pool: pg.Pool, fileId: number, run: () => Promise
 /** First key of our advisory locks on files ("IPFX"). */
 const FILE_LOCK = 0x49504658;
 
-function duplicate(origin: FileOrigin, entry: LedgerEntry): FileReport {
+/** The report on an entry that is not to be loaded, or not any more: a duplicate unless one of our attempts began it. */
+function reportOf(origin: FileOrigin, entry: LedgerEntry, { begun }: Attempt): FileReport {
+  const { fileId, status, error, counts } = entry;
+  const before = begun.counts;
   return {
     path: origin.path,
-    fileId: entry.fileId,
-    status: 'duplicate',
-    messages: 0,
-    data_records: 0,
-    flows: 0,
-    rrs: 0,
-    quarantined: 0,
-    error: null,
+    fileId,
+    status: before === undefined || status === 'loading' ? 'duplicate' : status,
+    messages: counts.messages - (before ?? counts).messages,
+    data_records: counts.data_records - (before ?? counts).data_records,
+    flows: counts.flows - (before ?? counts).flows,
+    rrs: counts.rrs - (before ?? counts).rrs,
+    quarantined: counts.quarantined - (before ?? counts).quarantined,
+    error: before === undefined ? null : error,
   };
 }
 
@@ -182,6 +202,7 @@ async function loadFrom(
   attempt: Attempt,
 ): Promise<FileReport> {
   const { pool } = context;
+  attempt.begun.counts ??= entry.counts;
   const decoder = new FileDecoder(
     entry.fileId,
     entry.position,
@@ -189,18 +210,16 @@ async function loadFrom(
     origin.startsMidSession === true,
   );
   const committer = new Committer(pool, context.partitions, entry.fileId);
-  const total = { messages: 0, data_records: 0, flows: 0, rrs: 0, quarantined: 0 };
   const { suspects } = attempt;
+  let unattended = 0;
 
-  const send = async (): Promise<void> => {
-    if (decoder.batch.isEmpty && decoder.batch.quarantine.length === 0) return;
-    const batch = decoder.takeBatch();
+  const submit = async (batch: Batch): Promise<void> => {
     await committer.submit(batch, error => (isDataError(error) ? new BatchRejected(batch, error) : error));
-    for (const name of ['messages', 'data_records', 'flows', 'rrs', 'quarantined'] as const)
-      total[name] += batch.counts[name];
-    total.rrs += batch.counts.payload_rrs;
     attempt.progressed = true;
     context.progress?.(batch.to, entry.size);
+  };
+  const send = async (): Promise<void> => {
+    if (!decoder.batch.isEmpty) await submit(decoder.takeBatch());
   };
 
   const source = context.follow === undefined ? undefined : followWith(context.follow, send, committer);
@@ -221,16 +240,26 @@ async function loadFrom(
         const length = block.buffer.readUInt16BE(at + 2);
         const message = block.buffer.subarray(at, at + length);
         const domain = readMessageHeader(message, 0, offset).observationDomainId;
-        if (!decoder.knowsExporter(domain))
+        if (decoder.knowsExporter(domain)) decoder.decode(message, offset);
+        else if (decoder.exporterCount < MOST_DOMAINS) {
           decoder.setExporter(
             domain,
             await exporterId(pool, origin.exporterName, domain, origin.peerAddress),
           );
-        decoder.decode(message, offset);
+          decoder.decode(message, offset);
+        } else {
+          const detail = `octet ${offset}: observation domain ${domain} is the ${MOST_DOMAINS + 1}st of its file`;
+          decoder.skip(offset, length, 'domain_limit', detail, message);
+        }
         const isSuspect = offset >= suspects.from && offset < suspects.to;
         if (decoder.batch.length >= context.batchBytes() || isSuspect || offset + length === suspects.from)
           await send();
         at += length;
+        unattended += length;
+        if (unattended >= TURN_BYTES) {
+          unattended = 0;
+          await nextTurn();
+        }
       }
     }
   }
@@ -240,12 +269,12 @@ async function loadFrom(
     throw new LoadStopped(origin.path);
   }
   decoder.finish();
-  await send();
+  if (origin.kind === 'journal') await sealSegment(pool, entry.fileId, origin.path);
+  const last = decoder.takeBatch();
+  last.outcome = { status: statusOf(decoder), error: describe(decoder) };
+  await submit(last);
   await committer.flush();
-  const status = statusOf(decoder);
-  const error = describe(decoder);
-  await closeFile(pool, entry.fileId, status, error);
-  return { path: origin.path, fileId: entry.fileId, status, ...total, error };
+  return reportOf(origin, await readEntry(pool, entry.fileId), attempt);
 }
 
 /** Commits what there is before it waits for the file to grow: whoever looks sees everything that arrived. */
@@ -259,13 +288,13 @@ function followWith(follow: Follow, send: () => Promise<void>, committer: Commit
   };
 }
 
-function statusOf(decoder: FileDecoder): Exclude<FileStatus, 'loading'> {
-  if (decoder.findings === 0) return 'loaded';
-  return decoder.messages === 0 ? 'failed' : 'partial';
+function statusOf({ findings, messages }: FileDecoder): 'loaded' | 'partial' | 'failed' {
+  if (messages === 0) return 'failed';
+  return findings === 0 ? 'loaded' : 'partial';
 }
 
 function describe({ firstFinding, findings, messages }: FileDecoder): string | null {
-  if (firstFinding === undefined) return null;
+  if (firstFinding === undefined) return messages === 0 ? 'the file is empty' : null;
   const more = findings > 1 ? ` (and ${findings - 1} more, see table quarantine)` : '';
   const outcome =
     messages === 0 ? 'nothing in it is IPFIX; check what wrote this file' : 'everything else is stored';

@@ -30,44 +30,50 @@ interface Task {
   readonly progress: ((position: number, size: number | undefined) => void) | undefined;
 }
 
+/** A load thread and the files it has. */
+interface Thread {
+  readonly worker: Worker;
+  readonly tasks: Map<number, Task>;
+}
+
 /** Worker threads that load files, several at once. */
 export class LoadPool {
-  readonly #workers: { readonly worker: Worker; readonly tasks: Map<number, Task> }[] = [];
+  readonly #databaseUrl: string;
+  readonly #threads: Thread[];
   #nextTask = 1;
   #isClosing = false;
 
   constructor(databaseUrl: string, threads = Math.min(4, availableParallelism())) {
+    this.#databaseUrl = databaseUrl;
+    this.#threads = Array.from({ length: threads }, (_, i) => this.#start(i));
+  }
+
+  /** A thread that ends by itself is replaced; its files fail, and the ledger knows where they go on. */
+  #start(place: number): Thread {
     // the built program has .js files, the source tree .ts
-    const module = new URL(
-      `./worker${import.meta.url.slice(import.meta.url.lastIndexOf('.'))}`,
-      import.meta.url,
-    );
-    for (let i = 0; i < threads; i++) {
-      const worker = new Worker(module, { workerData: { databaseUrl } });
-      const tasks = new Map<number, Task>();
-      worker.on('message', (message: FromWorker) => received(tasks, message));
-      worker.on('error', error => failAll(tasks, error));
-      worker.on('exit', code =>
-        failAll(
-          tasks,
-          new LoadError(
-            `the load thread ended with code ${code}`,
-            this.#isClosing ? 'LoadStopped' : undefined,
-          ),
-        ),
-      );
-      this.#workers.push({ worker, tasks });
-    }
+    const extension = import.meta.url.slice(import.meta.url.lastIndexOf('.'));
+    const worker = new Worker(new URL(`./worker${extension}`, import.meta.url), {
+      workerData: { databaseUrl: this.#databaseUrl },
+    });
+    const tasks = new Map<number, Task>();
+    worker.on('message', (message: FromWorker) => received(tasks, message));
+    worker.on('error', error => failAll(tasks, error));
+    worker.on('exit', code => {
+      const reason = this.#isClosing ? 'LoadStopped' : undefined;
+      failAll(tasks, new LoadError(`the load thread ended with code ${code}`, reason));
+      if (!this.#isClosing) this.#threads[place] = this.#start(place);
+    });
+    return { worker, tasks };
   }
 
   /** Files that are being loaded. */
   get active(): number {
-    return this.#workers.reduce((sum, { tasks }) => sum + tasks.size, 0);
+    return this.#threads.reduce((sum, { tasks }) => sum + tasks.size, 0);
   }
 
   /** Loads a file on the thread that has least to do. @param grows it is still being written: see `Loading` */
   load(origin: FileOrigin, options: { grows?: boolean; progress?: Task['progress'] } = {}): Loading {
-    const { worker, tasks } = this.#workers.reduce((least, each) =>
+    const { worker, tasks } = this.#threads.reduce((least, each) =>
       each.tasks.size < least.tasks.size ? each : least,
     );
     const task = this.#nextTask++;
@@ -87,7 +93,7 @@ export class LoadPool {
   async close(): Promise<void> {
     this.#isClosing = true;
     await Promise.all(
-      this.#workers.map(async ({ worker, tasks }) => {
+      this.#threads.map(async ({ worker, tasks }) => {
         worker.postMessage({ type: 'stop' } satisfies ToWorker);
         const deadline = Date.now() + 10_000;
         while (tasks.size > 0 && Date.now() < deadline) await new Promise(resolve => setTimeout(resolve, 20));

@@ -80,6 +80,8 @@ const pool = new pg.Pool({
   application_name: 'dnstrail load',
 });
 pool.on('error', () => {}); // an idle connection was lost: the next query opens another
+// nor may losing one between two queries of a transaction end this thread: the query that follows throws
+pool.on('connect', client => client.on('error', () => {}));
 const partitions = new Partitions(pool);
 const growing = new Map<number, GrowingSegment>();
 const stop = new AbortController();

@@ -72,9 +72,13 @@ export class Batch {
   /** Positions in the file: rows of octets [from, to). */
   readonly from: number;
   to: number;
+  /** Where its first message begins; octets before it are no message. */
+  firstMessage: number | null = null;
   firstExportTime: number | null = null;
   lastExportTime: number | null = null;
   domains: readonly DomainState[] = [];
+  /** Of the last batch of a file: how loading ended; committed with it, so that no end is reached twice. */
+  outcome: { readonly status: 'loaded' | 'partial' | 'failed'; readonly error: string | null } | undefined;
   #flows: CopyBuffer | undefined;
   #packets: CopyBuffer | undefined;
   #rrs: CopyBuffer | undefined;
@@ -127,11 +131,19 @@ export class Batch {
     if (rrs.length === 0) return;
     this.#rrs ??= new CopyBuffer();
     const context = { time: flow.start_time, exporterId, client, resolver };
+    let received = 0;
     for (const row of rrs) {
       writeRr(this.#rrs, row, id, context);
-      if (row.origin === 0) this.counts.rrs++;
-      else this.counts.payload_rrs++;
+      if (row.origin === 0) received++;
     }
+    this.counts.rrs_received += received;
+    this.counts.rrs += received;
+    this.counts.payload_rrs += rrs.length - received;
+  }
+
+  /** Gives the memory of the rows to later batches: the database has them. */
+  recycle(): void {
+    for (const rows of [this.#flows, this.#packets, this.#rrs]) rows?.recycle();
   }
 
   note(name: string, by: number): void {

@@ -1,5 +1,5 @@
-import { pipeline } from 'node:stream/promises';
 import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
 import type pg from 'pg';
 import { from as copyFrom } from 'pg-copy-streams';
 import { ipv4Text, ipv6Text } from '../map/rdata.ts';
@@ -72,6 +72,7 @@ export class Committer {
       await previous;
       await checkpoint(client, this.#fileId, batch);
       await client.query('commit');
+      batch.recycle();
     } catch (error) {
       broken = error instanceof Error ? error : new Error(String(error));
       throw error;
@@ -104,9 +105,12 @@ set position = $3,
     notes = public.add_counts(notes, $15),
     first_export_time = coalesce(first_export_time, to_timestamp($16)),
     last_export_time = greatest(last_export_time, to_timestamp($17)),
+    status = coalesce($18, status),
+    error = $19,
     updated_at = now()
 where file_id = $1
-  and position = $2`;
+  and position = $2
+  and status = 'loading'`;
 
 const domainsSql = `
 insert into public.ledger as l
@@ -158,11 +162,24 @@ async function checkpoint(client: pg.PoolClient, fileId: number, batch: Batch): 
     JSON.stringify(Object.fromEntries(batch.notes)),
     batch.firstExportTime,
     batch.lastExportTime,
+    batch.outcome?.status ?? null,
+    batch.outcome?.error ?? null,
   ]);
-  if (advanced.rowCount !== 1) throw new PositionConflict(`file ${fileId} is not at octet ${batch.from} any more`);
-  if (batch.domains.length > 0) await client.query(domainsSql, [fileId, JSON.stringify(batch.domains.map(domainRow))]);
+  if (advanced.rowCount !== 1)
+    throw new PositionConflict(`file ${fileId} is not at octet ${batch.from} any more`);
+  if (batch.domains.length > 0)
+    await client.query(domainsSql, [fileId, JSON.stringify(batch.domains.map(domainRow))]);
   for (const q of batch.quarantine)
-    await client.query(quarantineSql, [fileId, q.offset, q.length, q.observationDomainId, q.setId, q.reason, q.detail, q.octets]);
+    await client.query(quarantineSql, [
+      fileId,
+      q.offset,
+      q.length,
+      q.observationDomainId,
+      q.setId,
+      q.reason,
+      q.detail,
+      q.octets,
+    ]);
   for (const { offset, exporterId, row } of batch.statistics)
     await client.query(statisticsSql, [
       fileId,
@@ -185,7 +202,15 @@ async function checkpoint(client: pg.PoolClient, fileId: number, batch: Batch): 
       row.mean_packet_rate,
     ]);
   for (const { offset, exporterId, row } of batch.tombstones)
-    await client.query(tombstoneSql, [fileId, offset, exporterId, row.tombstone_id, row.configured_id, row.time, JSON.stringify(row.tools)]);
+    await client.query(tombstoneSql, [
+      fileId,
+      offset,
+      exporterId,
+      row.tombstone_id,
+      row.configured_id,
+      row.time,
+      JSON.stringify(row.tools),
+    ]);
 }
 
 function domainRow(domain: Batch['domains'][number]) {

@@ -2,16 +2,26 @@ import type { Address } from '../map/rows.ts';
 
 /** Microseconds from the Unix epoch to PostgreSQL's (2000-01-01). */
 const POSTGRES_EPOCH_US = 946_684_800_000_000;
-/** Last microsecond of the year 9999: beyond, a clock is not a clock; PostgreSQL's infinity says so. */
-const LAST_YEAR_US = 253_402_300_799_999_999 - 999;
+/** The years 1 to 9999: beyond, a clock is not a clock; PostgreSQL's infinity says so. */
+const YEAR_10000_US = 253_402_300_800_000_000;
 const FIRST_YEAR_US = -62_135_596_800_000_000;
 const TWO_32 = 4294967296;
 /** "PGCOPY\n\377\r\n\0", flags, length of the header extension. */
 const SIGNATURE = Buffer.from('5047434f50590aff0d0a000000000000000000', 'hex');
-/** Up to this length a loop beats the call into Buffer.write. */
-const LONGEST_LOOP = 48;
-const INET_V4 = 2;
-const INET_V6 = 3;
+/** Octets before the address of an inet value: family, prefix length, not cidr, length of the address. */
+const INET_V4 = 0x02_20_00_04;
+const INET_V6 = 0x03_80_00_10;
+/** Octets of the longest value that is no text, an IPv6 address, with its length. */
+const LONGEST_FIXED = 24;
+const SMALLEST = 1 << 16;
+
+/**
+ * Memory of rows that the database has, for the next rows of this thread: the pages of new memory cost more than
+ * writing the rows into them does.
+ */
+const spare: Buffer[] = [];
+const MOST_SPARE = 8;
+const LARGEST_SPARE = 8 << 20;
 
 /**
  * Rows in PostgreSQL's binary COPY format (documentation of COPY, "Binary Format"), in one growing buffer.
@@ -19,12 +29,15 @@ const INET_V6 = 3;
  */
 export class CopyBuffer {
   rows = 0;
-  #buffer: Buffer;
+  #octets: Buffer;
+  /** On the same octets: it writes four of them at once. */
+  #view: DataView;
   #at = SIGNATURE.length;
 
-  constructor(initialBytes = 1 << 16) {
-    this.#buffer = Buffer.allocUnsafeSlow(Math.max(initialBytes, 1 << 12));
-    SIGNATURE.copy(this.#buffer);
+  constructor() {
+    this.#octets = spare.pop() ?? Buffer.allocUnsafeSlow(SMALLEST);
+    this.#view = viewOf(this.#octets);
+    SIGNATURE.copy(this.#octets);
   }
 
   /** Octets of the rows so far. */
@@ -32,139 +45,136 @@ export class CopyBuffer {
     return this.#at;
   }
 
-  /** Begins a row. @param variableBytes at least the octets of the row's text values */
-  row(columns: number, variableBytes: number): void {
-    // 24 covers the longest fixed value, an IPv6 address with its header
-    const needed = this.#at + 4 + columns * 24 + variableBytes;
-    if (needed > this.#buffer.length) {
-      const larger = Buffer.allocUnsafeSlow(Math.max(needed, this.#buffer.length * 2));
-      this.#buffer.copy(larger, 0, 0, this.#at);
-      this.#buffer = larger;
-    }
+  /** Begins a row. @param textOctets at least the octets of the row's text values */
+  row(columns: number, textOctets: number): void {
+    const needed = this.#at + 2 + columns * LONGEST_FIXED + textOctets;
+    if (needed > this.#octets.length) this.#grow(Math.max(needed, this.#octets.length * 2));
     this.rows++;
-    this.#int16(columns);
+    this.#view.setInt16(this.#at, columns);
+    this.#at += 2;
   }
 
   null(): void {
-    this.#length(-1);
+    this.#view.setInt32(this.#at, -1);
+    this.#at += 4;
   }
 
   int16(value: number | null): void {
-    if (value === null) return this.null();
-    this.#length(2);
-    this.#int16(value);
+    if (value === null) this.null();
+    else {
+      this.#view.setInt32(this.#at, 2);
+      this.#view.setInt16(this.#at + 4, value);
+      this.#at += 6;
+    }
   }
 
   int32(value: number | null): void {
-    if (value === null) return this.null();
-    this.#length(4);
-    this.#int32(value);
+    if (value === null) this.null();
+    else {
+      this.#view.setInt32(this.#at, 4);
+      this.#view.setInt32(this.#at + 4, value);
+      this.#at += 8;
+    }
   }
 
   /** Integer within ±2^63. */
   int64(value: number | bigint | null): void {
-    if (value === null) return this.null();
-    this.#length(8);
-    if (typeof value === 'bigint') {
-      this.#buffer.writeBigInt64BE(value, this.#at);
-      this.#at += 8;
-    } else this.#int64(value);
+    if (value === null) this.null();
+    else if (typeof value === 'number') {
+      const high = Math.floor(value / TWO_32);
+      this.int64Halves(high, value - high * TWO_32);
+    } else {
+      this.#view.setInt32(this.#at, 8);
+      this.#view.setBigInt64(this.#at + 4, value);
+      this.#at += 12;
+    }
   }
 
   /** 64-bit integer in two halves. */
   int64Halves(high: number, low: number): void {
-    this.#length(8);
-    this.#int32(high);
-    this.#int32(low);
+    this.#view.setInt32(this.#at, 8);
+    this.#view.setInt32(this.#at + 4, high);
+    this.#view.setInt32(this.#at + 8, low);
+    this.#at += 12;
   }
 
   bool(value: boolean | null): void {
-    if (value === null) return this.null();
-    this.#length(1);
-    this.#buffer[this.#at++] = value ? 1 : 0;
+    if (value === null) this.null();
+    else {
+      this.#view.setInt32(this.#at, 1);
+      this.#octets[this.#at + 4] = value ? 1 : 0;
+      this.#at += 5;
+    }
   }
 
   /** timestamptz from microseconds since the Unix epoch; impossible ones become ±infinity. */
   time(microseconds: number | null): void {
-    if (microseconds === null) return this.null();
-    this.#length(8);
-    if (microseconds > LAST_YEAR_US) this.#twoHalves(0x7fffffff, 0xffffffff);
-    else if (microseconds < FIRST_YEAR_US) this.#twoHalves(0x80000000, 0);
-    else this.#int64(microseconds - POSTGRES_EPOCH_US);
+    if (microseconds === null) this.null();
+    else if (microseconds >= YEAR_10000_US) this.int64Halves(0x7fffffff, 0xffffffff);
+    else if (microseconds < FIRST_YEAR_US) this.int64Halves(0x80000000, 0);
+    else this.int64(microseconds - POSTGRES_EPOCH_US);
   }
 
   /** text from a string of ASCII characters. */
   ascii(value: string | null): void {
-    if (value === null) return this.null();
-    this.#length(value.length);
-    if (value.length > LONGEST_LOOP) {
-      this.#at += this.#buffer.write(value, this.#at, 'latin1');
-      return;
+    if (value === null) this.null();
+    else {
+      this.#view.setInt32(this.#at, value.length);
+      this.#at += 4 + this.#octets.write(value, this.#at + 4, 'latin1');
     }
-    const b = this.#buffer;
-    let p = this.#at;
-    for (let i = 0; i < value.length; i++) b[p++] = value.charCodeAt(i);
-    this.#at = p;
   }
 
   inet(address: Address | null): void {
-    if (address === null) return this.null();
-    const isV4 = typeof address === 'number';
-    const octets = isV4 ? 4 : 16;
-    this.#length(4 + octets);
-    const b = this.#buffer;
-    b[this.#at++] = isV4 ? INET_V4 : INET_V6;
-    b[this.#at++] = octets * 8;
-    b[this.#at++] = 0; // not cidr
-    b[this.#at++] = octets;
-    if (isV4) this.#int32(address);
-    else for (let i = 0; i < 16; i++) b[this.#at++] = address[i]!;
+    if (address === null) this.null();
+    else if (typeof address === 'number') {
+      this.#view.setInt32(this.#at, 8);
+      this.#view.setInt32(this.#at + 4, INET_V4);
+      this.#view.setInt32(this.#at + 8, address);
+      this.#at += 12;
+    } else {
+      this.#view.setInt32(this.#at, 20);
+      this.#view.setInt32(this.#at + 4, INET_V6);
+      this.#copy(address, this.#at + 8);
+      this.#at += 24;
+    }
   }
 
   macaddr(octets: Buffer | null): void {
-    if (octets === null) return this.null();
-    this.#length(6);
-    for (let i = 0; i < 6; i++) this.#buffer[this.#at++] = octets[i]!;
-  }
-
-  /** The complete COPY stream, a view: the buffer must not be written any more. */
-  finish(): Buffer {
-    if (this.#buffer.length - this.#at < 2) {
-      const larger = Buffer.allocUnsafeSlow(this.#at + 2);
-      this.#buffer.copy(larger, 0, 0, this.#at);
-      this.#buffer = larger;
+    if (octets === null) this.null();
+    else {
+      this.#view.setInt32(this.#at, 6);
+      this.#copy(octets, this.#at + 4);
+      this.#at += 10;
     }
-    this.#int16(-1);
-    return this.#buffer.subarray(0, this.#at);
   }
 
-  #length(octets: number): void {
-    this.#int32(octets);
+  /** The complete COPY stream, a view: nothing may be written any more. */
+  finish(): Buffer {
+    if (this.#octets.length - this.#at < 2) this.#grow(this.#at + 2);
+    this.#view.setInt16(this.#at, -1);
+    return this.#octets.subarray(0, this.#at + 2);
   }
 
-  #twoHalves(high: number, low: number): void {
-    this.#int32(high);
-    this.#int32(low);
+  /** Gives the memory to later buffers. Only for who knows that nothing reads what finish() returned any more. */
+  recycle(): void {
+    if (spare.length < MOST_SPARE && this.#octets.length <= LARGEST_SPARE) spare.push(this.#octets);
+    this.#octets = Buffer.alloc(0);
+    this.#view = viewOf(this.#octets);
   }
 
-  #int16(value: number): void {
-    this.#buffer[this.#at++] = value >> 8;
-    this.#buffer[this.#at++] = value;
+  /** For a few octets a loop beats Buffer.copy. */
+  #copy(octets: Buffer, at: number): void {
+    for (let i = 0; i < octets.length; i++) this.#octets[at + i] = octets[i]!; // i < length
   }
 
-  #int32(value: number): void {
-    const b = this.#buffer;
-    let p = this.#at;
-    b[p++] = value >>> 24;
-    b[p++] = value >>> 16;
-    b[p++] = value >>> 8;
-    b[p++] = value;
-    this.#at = p;
+  #grow(length: number): void {
+    const larger = Buffer.allocUnsafeSlow(length);
+    this.#octets.copy(larger, 0, 0, this.#at);
+    this.#octets = larger;
+    this.#view = viewOf(larger);
   }
+}
 
-  /** Safe integer, two's complement. */
-  #int64(value: number): void {
-    const high = Math.floor(value / TWO_32);
-    this.#twoHalves(high, value - high * TWO_32);
-  }
+function viewOf({ buffer, byteOffset, length }: Buffer): DataView {
+  return new DataView(buffer, byteOffset, length);
 }

@@ -26,7 +26,9 @@ export class Partitions {
   async ensure(days: Iterable<number>, nowMs: number): Promise<void> {
     this.#known ??= await this.#existing();
     const known = this.#known;
-    const missing = [...days].filter(day => isSaneDay(day, nowMs) && !known.has(day)).slice(0, Math.max(0, MOST_PARTITIONS - known.size));
+    const missing = [...days]
+      .filter(day => isSaneDay(day, nowMs) && !known.has(day))
+      .slice(0, Math.max(0, MOST_PARTITIONS - known.size));
     if (missing.length === 0) return;
     const dates = missing.map(day => new Date(day * DAY_MS).toISOString().slice(0, 10));
     await this.#pool.query('select public.ensure_partitions($1::date[])', [dates]);
