@@ -1,22 +1,13 @@
-import type { MessageHeader } from './message.ts';
 import type { Template } from './template.ts';
-import { isTypeInformation } from './typeInformation.ts';
-
-/** Data set that came before its template. */
-export interface HeldSet {
-  readonly setId: number;
-  /** Its records, without the set header. */
-  readonly octets: Buffer;
-  readonly header: MessageHeader;
-  readonly streamOffset: number;
-}
 
 const SEQUENCE_MODULUS = 2 ** 32;
 
-/** What a session knows of one observation domain: templates, sequence numbers, held sets. */
+/** What a session knows of one observation domain: its templates and sequence numbers. */
 export class Domain {
   readonly observationDomainId: number;
   readonly templates = new Map<number, Template>();
+  /** Data records (RFC 5610) from which the session learned elements, and the templates they were read with. */
+  readonly typeRecords: { readonly template: Template; readonly octets: Buffer }[] = [];
   messages = 0;
   dataRecords = 0;
   /** Jumps ahead of the sequence number, and the data records that they say are missing. */
@@ -24,15 +15,13 @@ export class Domain {
   recordsLost = 0;
   /** Sequence numbers that went back: a restarted exporter, or messages out of order. */
   sequenceResets = 0;
-  /** Templates that replaced one of the same id without a withdrawal. */
+  /** Templates that replaced a different one of the same id without a withdrawal (RFC 7011 section 8.1: an error). */
   redefinitions = 0;
+  /** Withdrawals of templates that were not there (section 8.1: ignored). */
+  strayWithdrawals = 0;
   /** Sequence number of the last message. */
   lastSequenceNumber = 0;
-  readonly typeInformation: { readonly templateId: number; readonly octets: Buffer }[] = [];
   #nextSequence: number | undefined;
-  readonly #describing = new Set<number>();
-  #held: HeldSet[] = [];
-
   /** False while the messages may be the head that a journal puts before a segment: their numbers say nothing. */
   #isSettled: boolean;
 
@@ -50,7 +39,8 @@ export class Domain {
   countMessage(sequenceNumber: number): void {
     this.messages++;
     this.lastSequenceNumber = sequenceNumber;
-    const ahead = this.#nextSequence === undefined || !this.#isSettled ? 0 : (sequenceNumber - this.#nextSequence + SEQUENCE_MODULUS) % SEQUENCE_MODULUS;
+    const expected = this.#isSettled ? (this.#nextSequence ?? sequenceNumber) : sequenceNumber;
+    const ahead = (sequenceNumber - expected + SEQUENCE_MODULUS) % SEQUENCE_MODULUS;
     if (ahead >= SEQUENCE_MODULUS / 2) this.sequenceResets++;
     else if (ahead > 0) {
       this.sequenceGaps++;
@@ -59,58 +49,25 @@ export class Domain {
     this.#nextSequence = sequenceNumber;
   }
 
-  /** @param countsForSequence false for a record of a held set: its message has passed */
-  countRecord(templateId: number, countsForSequence: boolean): void {
+  /** Counts a record of the message that was counted last. */
+  countRecord(isTypeRecord: boolean): void {
     this.dataRecords++;
-    this.#isSettled ||= !this.#describing.has(templateId);
-    if (countsForSequence && this.#nextSequence !== undefined) this.#nextSequence = (this.#nextSequence + 1) % SEQUENCE_MODULUS;
+    this.#isSettled ||= !isTypeRecord;
+    if (this.#nextSequence !== undefined) this.#nextSequence = (this.#nextSequence + 1) % SEQUENCE_MODULUS;
   }
 
+  /** Counts a record of a message that is long past: its set waited for the template. */
+  countHeldRecord(): void {
+    this.dataRecords++;
+  }
+
+  /** A set whose records could not be counted: the next sequence number is taken as it comes. */
   forgetSequence(): void {
     this.#nextSequence = undefined;
   }
 
-  /** @returns whether the template is new or differs from the one of the same id, which it then replaces */
-  define(template: Template): boolean {
-    const old = this.templates.get(template.id);
-    if (old?.octets.equals(template.octets) && old.scopeCount === template.scopeCount) return false;
-    if (old !== undefined) this.redefinitions++;
+  define(template: Template): void {
+    if (this.templates.has(template.id)) this.redefinitions++;
     this.templates.set(template.id, template);
-    if (isTypeInformation(template)) this.#describing.add(template.id);
-    else this.#describing.delete(template.id);
-    return true;
-  }
-
-  /** @returns how many templates went */
-  withdraw(templateId: number): number {
-    this.#describing.delete(templateId);
-    return this.templates.delete(templateId) ? 1 : 0;
-  }
-
-  /** @param options withdraw the options templates instead of the others (RFC 7011 section 8.1) */
-  withdrawAll(options: boolean): number {
-    const ids = [...this.templates.values()].filter(template => template.isOptions === options).map(({ id }) => id);
-    for (const id of ids) this.withdraw(id);
-    return ids.length;
-  }
-
-  /** Whether records of this template describe elements (RFC 5610). */
-  describesTypes(templateId: number): boolean {
-    return this.#describing.has(templateId);
-  }
-
-  keepTypeInformation(templateId: number, octets: Buffer): void {
-    this.typeInformation.push({ templateId, octets: Buffer.from(octets) });
-  }
-
-  hold(set: HeldSet): void {
-    this.#held.push(set);
-  }
-
-  /** Takes the held sets of one template, or all. */
-  takeHeld(templateId?: number): HeldSet[] {
-    const taken = this.#held.filter(({ setId }) => templateId === undefined || setId === templateId);
-    if (taken.length > 0) this.#held = this.#held.filter(set => !taken.includes(set));
-    return taken;
   }
 }

@@ -28,7 +28,13 @@ const keyOf = (pen: number, id: number): number => pen * 65536 + id;
 const wellKnown = new Map<number, InformationElement>();
 for (const [pen, id, name, type, semantics, units] of elementRows) {
   wellKnown.set(keyOf(pen, id), { pen, id, name, type, semantics, units, known: true });
-  const reverse = { name: `reverse${name[0]?.toUpperCase()}${name.slice(1)}`, type, semantics, units, known: true };
+  const reverse = {
+    name: `reverse${name[0]?.toUpperCase()}${name.slice(1)}`,
+    type,
+    semantics,
+    units,
+    known: true,
+  };
   if (pen === 0) wellKnown.set(keyOf(REVERSE_PEN, id), { pen: REVERSE_PEN, id, ...reverse });
   if (pen === CERT_PEN) {
     const reverseId = id | CERT_REVERSE_BIT;
@@ -36,28 +42,35 @@ for (const [pen, id, name, type, semantics, units] of elementRows) {
   }
 }
 
-/** Most elements that one session may describe by RFC 5610 records. */
-const MAX_LEARNED = 16384;
-
 /** The elements of one transport session: the built-in tables and what its type records add (RFC 5610). */
 export class ElementTable {
   readonly #learned = new Map<number, InformationElement>();
+  readonly #mostLearned: number;
+
+  /** @param mostLearned elements that type records may add */
+  constructor(mostLearned: number) {
+    this.#mostLearned = mostLearned;
+  }
 
   /** @returns the element; for an unknown one a placeholder of type octetArray, so that its octets are kept */
   get(pen: number, id: number): InformationElement {
     const key = keyOf(pen, id);
-    return (
-      wellKnown.get(key) ??
-      this.#learned.get(key) ?? { pen, id, name: `_${pen}_${id}`, type: 'octetArray', semantics: '', units: '', known: false }
-    );
+    return wellKnown.get(key) ?? this.#learned.get(key) ?? unknown(pen, id);
   }
 
-  /** Adds what a type record says of an unknown element. @returns whether that is news; the built-in tables win. */
+  /**
+   * Adds what a type record says of an element. The built-in tables win, and what was learned first: the records of
+   * a session must not change their types on the way.
+   * @returns whether it was news
+   */
   learn(element: InformationElement): boolean {
     const key = keyOf(element.pen, element.id);
-    if (wellKnown.has(key) || this.#learned.get(key)?.type === element.type) return false;
-    if (this.#learned.size >= MAX_LEARNED) return false;
+    if (wellKnown.has(key) || this.#learned.has(key) || this.#learned.size >= this.#mostLearned) return false;
     this.#learned.set(key, element);
     return true;
   }
+}
+
+function unknown(pen: number, id: number): InformationElement {
+  return { pen, id, name: `_${pen}_${id}`, type: 'octetArray', semantics: '', units: '', known: false };
 }

@@ -12,8 +12,10 @@ export const DecodeErrorCode = {
   setId: 'set_id',
   /** Template record that does not fit its set, or breaks a rule of section 3.4. */
   template: 'template',
-  /** More templates than the session may define. */
+  /** More templates, or fields of templates, than the session may define. */
   templateLimit: 'template_limit',
+  /** More observation domains than the session may have. */
+  domainLimit: 'domain_limit',
   /** Data set whose template never came (section 8). */
   unknownTemplate: 'unknown_template',
   /** Data record that runs past the end of its set. */
@@ -28,7 +30,7 @@ export const DecodeErrorCode = {
 
 export type DecodeErrorCode = (typeof DecodeErrorCode)[keyof typeof DecodeErrorCode];
 
-/** Octets that are not what RFC 7011 says. `offset` counts from the start of the stream or file. */
+/** Octets that are no IPFIX message. `offset` counts from the start of the stream or file. */
 export class DecodeError extends Error {
   override readonly name = 'DecodeError';
   readonly code: DecodeErrorCode;

@@ -12,7 +12,9 @@ const tables = [
 ];
 
 const lines = tables.flatMap(({ file, title }) => {
-  const [head, ...rows] = readFileSync(new URL(`elements/${file}`, import.meta.url), 'utf8').trim().split(/\r?\n/);
+  const [head, ...rows] = readFileSync(new URL(`elements/${file}`, import.meta.url), 'utf8')
+    .trim()
+    .split(/\r?\n/);
   const columns = head?.split(',') ?? [];
   const elements = rows.map(row => {
     const cells = row.split(',');
@@ -21,8 +23,8 @@ const lines = tables.flatMap(({ file, title }) => {
   return [
     `  // ${title}`,
     ...elements
-      .filter(element => abstractTypeNames.some(name => name === element['type']))
-      .map(e => `  [${e['pen'] ?? 0}, ${e['number']}, '${e['name']}', '${e['type']}', '${e['semantics']}', '${e['units']}'],`),
+      .filter(element => abstractTypeNames.some(name => name === element.type))
+      .map(e => `  [${e.pen ?? 0}, ${e.number}, '${e.name}', '${e.type}', '${e.semantics}', '${e.units}'],`),
   ];
 });
 

@@ -3,5 +3,13 @@ export { CERT_PEN, CERT_REVERSE_BIT, type InformationElement, REVERSE_PEN } from
 export { DecodeError, DecodeErrorCode } from './errors.ts';
 export { recordToJson, templateToJson } from './json.ts';
 export { MESSAGE_HEADER_LENGTH, type MessageHeader, MessageSplitter, readMessageHeader } from './message.ts';
-export { Session, type Sink, type Undecodable } from './session.ts';
-export { type BasicList, type DataRecord, type SubTemplateList, type SubTemplateMultiList, type Template, type Value } from './template.ts';
+export { Session } from './session.ts';
+export type { Sink, Undecodable } from './sink.ts';
+export type {
+  BasicList,
+  DataRecord,
+  SubTemplateList,
+  SubTemplateMultiList,
+  Template,
+  Value,
+} from './template.ts';

@@ -1,6 +1,8 @@
 /** IPv6 address of the 16 octets at `at`, in the text form of RFC 5952. */
 export function ipv6Text(buffer: Buffer, at: number): string {
   const groups = Array.from({ length: 8 }, (_, i) => buffer.readUInt16BE(at + 2 * i));
+  if (groups.slice(0, 5).every(group => group === 0) && groups[5] === 0xffff)
+    return `::ffff:${[...buffer.subarray(at + 12, at + 16)].join('.')}`; // IPv4-mapped: section 5
   const zeros = longestZeroRun(groups);
   const hex = (part: readonly number[]) => part.map(group => group.toString(16)).join(':');
   if (zeros.length < 2) return hex(groups);

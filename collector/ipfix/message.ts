@@ -22,32 +22,58 @@ export interface MessageHeader {
  * @throws DecodeError `version` | `message_length`: the stream cannot be followed from here
  */
 export function readMessageHeader(buffer: Buffer, at: number, streamOffset: number): MessageHeader {
-  const version = buffer.readUInt16BE(at);
-  if (version !== IPFIX_VERSION)
-    throw new DecodeError(DecodeErrorCode.version, streamOffset, `version ${version} where an IPFIX message should begin with 10`);
-  const length = buffer.readUInt16BE(at + 2);
-  if (length < MESSAGE_HEADER_LENGTH)
-    throw new DecodeError(DecodeErrorCode.messageLength, streamOffset, `message length ${length} is less than its header of 16`);
+  const left = buffer.length - at;
+  if (left < MESSAGE_HEADER_LENGTH)
+    throw new DecodeError(
+      DecodeErrorCode.messageLength,
+      streamOffset,
+      `${left} octets where a message header has ${MESSAGE_HEADER_LENGTH}`,
+    );
   return {
-    version,
-    length,
+    version: IPFIX_VERSION,
+    length: readMessageLength(buffer, at, streamOffset),
     exportTime: buffer.readUInt32BE(at + 4),
     sequenceNumber: buffer.readUInt32BE(at + 8),
     observationDomainId: buffer.readUInt32BE(at + 12),
   };
 }
 
+/** Reads what the first 4 octets of a message say. Errors as `readMessageHeader`. */
+function readMessageLength(buffer: Buffer, at: number, streamOffset: number): number {
+  const version = buffer.readUInt16BE(at);
+  if (version !== IPFIX_VERSION)
+    throw new DecodeError(
+      DecodeErrorCode.version,
+      streamOffset,
+      `version ${version} where an IPFIX message should begin with ${IPFIX_VERSION}`,
+    );
+  const length = buffer.readUInt16BE(at + 2);
+  if (length < MESSAGE_HEADER_LENGTH)
+    throw new DecodeError(
+      DecodeErrorCode.messageLength,
+      streamOffset,
+      `message length ${length} is less than its header of ${MESSAGE_HEADER_LENGTH}`,
+    );
+  return length;
+}
+
+/** Octets from which the length of a message is known. */
+const LENGTH_KNOWN = 4;
+const nothing = Buffer.alloc(0);
+
 /**
- * Cuts a byte stream into whole messages by the Length field (RFC 7011 section 10.4.2.1), whatever the split of
- * the stream. After a throw the stream cannot be followed any more: close the session.
+ * Cuts a byte stream into whole messages by the Length field (RFC 7011 section 3.1), whatever the split of the
+ * stream. After a throw the stream cannot be followed any more: close the session.
  */
 export class MessageSplitter {
-  #tail: Buffer = Buffer.alloc(0);
+  /** Begin of a message, with room for all of it once its length is known. */
+  #tail = nothing;
+  #pending = 0;
   #offset = 0;
 
   /** Octets of the incomplete message that waits for more. */
   get pending(): number {
-    return this.#tail.length;
+    return this.#pending;
   }
 
   /** Octets of the stream that were returned as whole messages. */
@@ -61,33 +87,53 @@ export class MessageSplitter {
    * messages of the same chunk are returned first, the error comes with the next call (which may be empty)
    */
   push(chunk: Buffer): Buffer[] {
-    const data = this.#tail.length === 0 ? chunk : Buffer.concat([this.#tail, chunk]);
     const messages: Buffer[] = [];
     let at = 0;
-    while (data.length - at >= 4) {
+    if (this.#pending > 0) {
+      at += this.#keep(chunk, at, LENGTH_KNOWN);
+      if (this.#pending < LENGTH_KNOWN) return messages;
+      const length = readMessageLength(this.#tail, 0, this.#offset);
+      at += this.#keep(chunk, at, length);
+      if (this.#pending < length) return messages;
+      messages.push(this.#tail);
+      this.#offset += length;
+    }
+    at = this.#cut(chunk, at, messages);
+    this.#tail = nothing;
+    this.#pending = 0;
+    this.#keep(chunk, at, chunk.length - at);
+    return messages;
+  }
+
+  /** Cuts whole messages off `chunk`. @returns where the first that is not whole, or not a message, begins */
+  #cut(chunk: Buffer, start: number, messages: Buffer[]): number {
+    let at = start;
+    while (chunk.length - at >= LENGTH_KNOWN) {
       let length: number;
       try {
-        length = messageLength(data, at, this.#offset);
+        length = readMessageLength(chunk, at, this.#offset);
       } catch (error) {
         if (messages.length === 0) throw error;
-        break;
+        return at;
       }
-      if (data.length - at < length) break;
-      messages.push(data.subarray(at, at + length));
+      if (chunk.length - at < length) return at;
+      messages.push(chunk.subarray(at, at + length));
       at += length;
       this.#offset += length;
     }
-    this.#tail = at === data.length ? Buffer.alloc(0) : Buffer.from(data.subarray(at));
-    return messages;
+    return at;
   }
-}
 
-function messageLength(data: Buffer, at: number, streamOffset: number): number {
-  const version = data.readUInt16BE(at);
-  const length = data.readUInt16BE(at + 2);
-  if (version === IPFIX_VERSION && length >= MESSAGE_HEADER_LENGTH) return length;
-  // the header reader words the error; the rest of the header may not have come yet
-  const header = Buffer.alloc(MESSAGE_HEADER_LENGTH);
-  data.copy(header, 0, at, Math.min(data.length, at + MESSAGE_HEADER_LENGTH));
-  return readMessageHeader(header, 0, streamOffset).length;
+  /** Copies from `chunk` until the tail has `size` octets. @returns how many it took */
+  #keep(chunk: Buffer, at: number, size: number): number {
+    if (this.#tail.length < size) {
+      const larger = Buffer.allocUnsafeSlow(size);
+      this.#tail.copy(larger, 0, 0, this.#pending);
+      this.#tail = larger;
+    }
+    const taken = Math.max(0, Math.min(size - this.#pending, chunk.length - at));
+    chunk.copy(this.#tail, this.#pending, at, at + taken);
+    this.#pending += taken;
+    return taken;
+  }
 }

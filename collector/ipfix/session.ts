@@ -1,45 +1,50 @@
 import { Domain } from './domain.ts';
-import { ElementTable, type InformationElement } from './elements.ts';
+import { ElementTable } from './elements.ts';
 import { DecodeError, DecodeErrorCode } from './errors.ts';
-import { MESSAGE_HEADER_LENGTH, type MessageHeader, readMessageHeader } from './message.ts';
+import { HeldSets } from './heldSets.ts';
+import { type MessageHeader, readMessageHeader } from './message.ts';
+import { type MessageSet, readSets, SetId } from './set.ts';
+import { type Sink, silent } from './sink.ts';
 import { ListReader } from './structuredData.ts';
-import { DataRecord, type Template, type Value } from './template.ts';
-import { readTemplateSet, SetId, writeTemplateMessages } from './templateSet.ts';
-import { readTypeInformation } from './typeInformation.ts';
+import { DataRecord, type Template } from './template.ts';
+import { writeTemplateMessages } from './templateMessages.ts';
+import { readTemplateSet } from './templateSet.ts';
+import { describesElements, readTypeInformation } from './typeInformation.ts';
 
-/** Octets that could not be decoded, and why. */
-export interface Undecodable {
-  readonly code: DecodeErrorCode;
-  readonly message: string;
-  /** Where the octets begin in the stream or file. For lists: where their message begins. */
-  readonly offset: number;
-  readonly octets: Buffer;
-  readonly observationDomainId: number;
-  readonly setId: number;
-}
-
-/** Receives what a session decodes, in the order of the stream. */
-export interface Sink {
-  /**
-   * One data record. It holds views on the message: copy what outlives the call.
-   * @param streamOffset where the record's message begins
-   */
-  dataRecord(record: DataRecord, header: MessageHeader, streamOffset: number): void;
-  undecodable(problem: Undecodable): void;
-}
-
+/** What one exporter may make a session keep. */
 export interface SessionLimits {
-  /** Templates of all observation domains together. */
-  readonly templates: number;
   /** Observation domains. */
   readonly domains: number;
+  /** Templates of all observation domains together, and their fields. */
+  readonly templates: number;
+  readonly templateFields: number;
+  /** Elements learned from type records (RFC 5610), and octets of these records. */
+  readonly learnedElements: number;
+  readonly typeRecordOctets: number;
   /** Octets of data sets held until their template comes. */
   readonly heldOctets: number;
   /** Levels of nested lists. */
   readonly listDepth: number;
 }
 
-const defaultLimits: SessionLimits = { templates: 16384, domains: 4096, heldOctets: 4 << 20, listDepth: 16 };
+const defaultLimits: SessionLimits = {
+  domains: 4096,
+  templates: 16384,
+  templateFields: 262144,
+  learnedElements: 4096,
+  typeRecordOctets: 4 << 20,
+  heldOctets: 4 << 20,
+  listDepth: 16,
+};
+
+/** The message that is decoded, or of which a set was held. */
+interface Context {
+  readonly header: MessageHeader;
+  /** Where the message begins in the stream or file. */
+  readonly messageOffset: number;
+  readonly domain: Domain;
+  readonly sink: Sink;
+}
 
 /**
  * Decoder state of one transport session (RFC 7011 section 2): templates and sequence numbers per observation
@@ -47,24 +52,27 @@ const defaultLimits: SessionLimits = { templates: 16384, domains: 4096, heldOcte
  */
 export class Session {
   readonly domains = new Map<number, Domain>();
-  readonly elements = new ElementTable();
+  readonly elements: ElementTable;
   readonly #limits: SessionLimits;
-  readonly #lists: ListReader;
-  #heldOctets = 0;
-  #templateCount = 0;
-
   readonly #startsMidSession: boolean;
+  readonly #lists: ListReader;
+  readonly #held: HeldSets;
+  #templates = 0;
+  #templateFields = 0;
+  #typeRecordOctets = 0;
 
   /** @param startsMidSession the stream begins with a repetition of templates (`templateMessages`), then goes on */
   constructor(limits: Partial<SessionLimits> = {}, startsMidSession = false) {
-    this.#startsMidSession = startsMidSession;
     this.#limits = { ...defaultLimits, ...limits };
+    this.#startsMidSession = startsMidSession;
+    this.elements = new ElementTable(this.#limits.learnedElements);
     this.#lists = new ListReader(this.elements, this.#limits.listDepth);
+    this.#held = new HeldSets(this.#limits.heldOctets);
   }
 
-  /** Octets of data sets that wait for their template. */
+  /** Octets of data sets that wait for their template, and a little for each set. */
   get heldOctets(): number {
-    return this.#heldOctets;
+    return this.#held.octets;
   }
 
   /**
@@ -73,26 +81,59 @@ export class Session {
    * @throws DecodeError `version` | `message_length` for a bad header: not a message
    */
   decodeMessage(message: Buffer, streamOffset: number, sink: Sink): MessageHeader {
-    const header = readMessageHeader(message, 0, streamOffset);
+    const header = wholeMessageHeader(message, streamOffset);
     const domain = this.#domain(header.observationDomainId);
+    if (domain === undefined) {
+      const text = `more than ${this.#limits.domains} observation domains in one session`;
+      sink.undecodable({
+        code: DecodeErrorCode.domainLimit,
+        message: text,
+        offset: streamOffset,
+        octets: message,
+        observationDomainId: header.observationDomainId,
+        setId: 0,
+      });
+      return header;
+    }
     domain.countMessage(header.sequenceNumber);
-    this.#eachSet(message, header, streamOffset, sink, (setId, at, end) => {
-      if (setId <= SetId.optionsTemplate) this.#defineTemplates(message, setId, at, end, domain, streamOffset, sink);
-      else this.#decodeDataSet(message, setId, at, end, domain, header, streamOffset, sink);
-    });
+    const context: Context = { header, messageOffset: streamOffset, domain, sink };
+    let defined: Template[] = [];
+    for (const set of readSets(message, header, streamOffset)) {
+      if (set.problem === undefined && set.id <= SetId.optionsTemplate) {
+        defined.push(...this.#readTemplateSet(set, context));
+        continue;
+      }
+      this.#decodeHeld(defined, context);
+      defined = [];
+      if (set.problem === undefined) this.#decodeDataSet(set, context);
+      else {
+        if (set.problem.code === DecodeErrorCode.setLength) domain.forgetSequence();
+        report(context, set, set.problem, set.start, set.end);
+      }
+    }
+    this.#decodeHeld(defined, context);
     return header;
   }
 
-  /** Learns templates and type information only, counting nothing: for a receiver that writes messages on. */
+  /**
+   * Learns templates and type information only, counting nothing: for a receiver that writes messages on.
+   * @throws DecodeError `version` | `message_length`
+   */
   readTemplates(message: Buffer, streamOffset = 0): void {
-    const header = readMessageHeader(message, 0, streamOffset);
+    const header = wholeMessageHeader(message, streamOffset);
     const domain = this.#domain(header.observationDomainId);
+    if (domain === undefined) return;
     domain.lastSequenceNumber = header.sequenceNumber;
-    this.#eachSet(message, header, streamOffset, silent, (setId, at, end) => {
-      if (setId <= SetId.optionsTemplate) this.#defineTemplates(message, setId, at, end, domain, streamOffset, silent);
-      else if (domain.templates.get(setId)?.isOptions === true && domain.describesTypes(setId))
-        this.#decodeDataSet(message, setId, at, end, domain, header, streamOffset, silent);
-    });
+    const context: Context = { header, messageOffset: streamOffset, domain, sink: silent };
+    for (const set of readSets(message, header, streamOffset)) {
+      if (set.problem !== undefined) continue;
+      if (set.id <= SetId.optionsTemplate) this.#readTemplateSet(set, context);
+      else {
+        const template = domain.templates.get(set.id);
+        if (template !== undefined && describesElements(template))
+          this.#decodeRecords(set, template, context, false);
+      }
+    }
   }
 
   /**
@@ -109,160 +150,180 @@ export class Session {
 
   /** Reports the data sets whose template never came. Call at the end of the session. */
   finish(sink: Sink): void {
-    for (const domain of this.domains.values()) {
-      for (const held of domain.takeHeld()) {
-        const { setId, octets, streamOffset } = held;
-        const message = `data set of template ${setId}, which was not defined before the end of the session`;
-        sink.undecodable({ code: 'unknown_template', message, offset: streamOffset, octets, observationDomainId: domain.observationDomainId, setId });
-      }
+    for (const { set, ...message } of this.#held.takeAll()) {
+      const text = `data set of template ${set.id}, which was not defined before the end of the session`;
+      report(
+        { ...message, sink },
+        set,
+        { code: DecodeErrorCode.unknownTemplate, message: text },
+        set.start,
+        set.end,
+      );
     }
-    this.#heldOctets = 0;
   }
 
-  #domain(observationDomainId: number): Domain {
+  #domain(observationDomainId: number): Domain | undefined {
     const known = this.domains.get(observationDomainId);
-    if (known !== undefined) return known;
+    if (known !== undefined || this.domains.size >= this.#limits.domains) return known;
     const domain = new Domain(observationDomainId, this.#startsMidSession);
-    // past the limit a domain lives for one message only: its own records decode, later ones lack their templates
-    if (this.domains.size < this.#limits.domains) this.domains.set(observationDomainId, domain);
+    this.domains.set(observationDomainId, domain);
     return domain;
   }
 
-  #eachSet(
-    message: Buffer,
-    header: MessageHeader,
-    streamOffset: number,
-    sink: Sink,
-    read: (setId: number, at: number, end: number) => void,
-  ): void {
-    const { observationDomainId } = header;
-    const messageEnd = Math.min(header.length, message.length);
-    for (let at = MESSAGE_HEADER_LENGTH; at < messageEnd; ) {
-      const left = messageEnd - at;
-      const setId = left < 4 ? 0 : message.readUInt16BE(at);
-      const length = left < 4 ? 0 : message.readUInt16BE(at + 2);
-      const offset = streamOffset + at;
-      if (length < 4 || length > left) {
-        const text = `set ${setId} says ${length} octets where ${left} are left in its message`;
-        this.#uncounted(observationDomainId);
-        sink.undecodable({ code: 'set_length', message: text, offset, octets: message.subarray(at, messageEnd), observationDomainId, setId });
-        return;
-      }
-      if (setId < SetId.template || (setId > SetId.optionsTemplate && setId < SetId.firstData))
-        sink.undecodable({ code: 'set_id', message: `set id ${setId} is not assigned`, offset, octets: message.subarray(at, at + length), observationDomainId, setId });
-      else read(setId, at + 4, at + length);
-      at += length;
-    }
-  }
-
-  #defineTemplates(message: Buffer, setId: number, at: number, end: number, domain: Domain, streamOffset: number, sink: Sink): void {
-    const isDefined: Template[] = [];
-    try {
-      readTemplateSet(message, setId, at, end, domain.observationDomainId, this.elements, {
-        withdrawn: id => {
-          this.#templateCount -= domain.withdraw(id);
-        },
-        allWithdrawn: options => {
-          this.#templateCount -= domain.withdrawAll(options);
-        },
-        defined: template => {
-          if (!domain.templates.has(template.id) && ++this.#templateCount > this.#limits.templates) {
-            this.#templateCount--;
-            throw new DecodeError(DecodeErrorCode.templateLimit, at, `more than ${this.#limits.templates} templates in one session`);
+  /** @returns the templates that are new or other than before */
+  #readTemplateSet(set: MessageSet, context: Context): Template[] {
+    const { domain } = context;
+    const defined: Template[] = [];
+    for (const record of readTemplateSet(set, domain.observationDomainId, this.elements)) {
+      switch (record.kind) {
+        case 'definition': {
+          const { template, start, end } = record;
+          if (domain.templates.get(template.id)?.octets.equals(template.octets)) break;
+          if (this.#define(domain, template)) defined.push(template);
+          else {
+            const { templates, templateFields } = this.#limits;
+            const message = `more than ${templates} templates or ${templateFields} fields in one session`;
+            report(context, set, { code: DecodeErrorCode.templateLimit, message }, start, end);
           }
-          if (domain.define(template)) isDefined.push(template);
-        },
-      });
-    } catch (error) {
-      if (!(error instanceof DecodeError)) throw error;
-      const octets = message.subarray(error.offset, end);
-      sink.undecodable({ code: error.code, message: error.message, offset: streamOffset + error.offset, octets, observationDomainId: domain.observationDomainId, setId });
+          break;
+        }
+        case 'withdrawal':
+          if (!this.#withdraw(domain, record.templateId)) domain.strayWithdrawals++;
+          break;
+        case 'withdrawalOfAll':
+          for (const { id, isOptions } of [...domain.templates.values()])
+            if (isOptions === record.options) this.#withdraw(domain, id);
+          break;
+        case 'bad':
+          this.#withdraw(domain, record.templateId);
+          report(
+            context,
+            set,
+            { code: DecodeErrorCode.template, message: record.message },
+            record.start,
+            record.end,
+          );
+      }
     }
-    for (const template of isDefined) this.#decodeHeld(domain, template, sink);
+    return defined;
   }
 
-  #decodeHeld(domain: Domain, template: Template, sink: Sink): void {
-    for (const held of domain.takeHeld(template.id)) {
-      this.#heldOctets -= held.octets.length;
-      this.#decodeRecords(held.octets, template, 0, held.octets.length, domain, held.header, held.streamOffset, held.streamOffset, sink, false);
+  /** @returns false when the session has too many; the id then means nothing, not what it meant before */
+  #define(domain: Domain, template: Template): boolean {
+    const old = domain.templates.get(template.id);
+    const templates = this.#templates + (old === undefined ? 1 : 0);
+    const fields = this.#templateFields + template.fields.length - (old?.fields.length ?? 0);
+    if (templates > this.#limits.templates || fields > this.#limits.templateFields) {
+      this.#withdraw(domain, template.id);
+      return false;
     }
+    this.#templates = templates;
+    this.#templateFields = fields;
+    domain.define(template);
+    return true;
   }
 
-  #decodeDataSet(message: Buffer, setId: number, at: number, end: number, domain: Domain, header: MessageHeader, streamOffset: number, sink: Sink): void {
-    const template = domain.templates.get(setId);
+  /** @returns whether there was such a template */
+  #withdraw(domain: Domain, templateId: number): boolean {
+    const template = domain.templates.get(templateId);
+    if (template === undefined) return false;
+    domain.templates.delete(templateId);
+    this.#templates--;
+    this.#templateFields -= template.fields.length;
+    return true;
+  }
+
+  /** Decodes the sets that waited for these templates. */
+  #decodeHeld(defined: readonly Template[], { domain, sink }: Context): void {
+    for (const template of defined)
+      for (const { set, ...message } of this.#held.take(domain, template.id))
+        this.#decodeRecords(set, template, { ...message, sink }, true);
+  }
+
+  #decodeDataSet(set: MessageSet, context: Context): void {
+    const template = context.domain.templates.get(set.id);
     if (template !== undefined) {
-      this.#decodeRecords(message, template, at, end, domain, header, streamOffset, streamOffset + at, sink, true);
+      this.#decodeRecords(set, template, context, false);
       return;
     }
-    this.#uncounted(domain.observationDomainId);
-    const octets = Buffer.from(message.subarray(at, end));
-    if (this.#heldOctets + octets.length <= this.#limits.heldOctets) {
-      this.#heldOctets += octets.length;
-      domain.hold({ setId, octets, header, streamOffset });
-      return;
-    }
-    const text = `data set of template ${setId}, which is not defined, and ${this.#heldOctets} octets of such sets are held already`;
-    sink.undecodable({ code: 'unknown_template', message: text, offset: streamOffset + at - 4, octets, observationDomainId: domain.observationDomainId, setId });
+    context.domain.forgetSequence();
+    if (this.#held.hold({ set, ...context })) return;
+    const message = `data set of template ${set.id}, which is not defined; ${this.#held.octets} octets of such sets are held already`;
+    report(context, set, { code: DecodeErrorCode.unknownTemplate, message }, set.start, set.end);
   }
 
-  #decodeRecords(
-    buffer: Buffer,
-    template: Template,
-    at: number,
-    end: number,
-    domain: Domain,
-    header: MessageHeader,
-    streamOffset: number,
-    octetsOffset: number,
-    sink: Sink,
-    countsForSequence: boolean,
-  ): void {
+  #decodeRecords(set: MessageSet, template: Template, context: Context, wasHeld: boolean): void {
+    const { domain, header, messageOffset, sink } = context;
+    const isTypeInformation = describesElements(template);
     const lists = this.#lists;
     lists.useTemplates(domain.templates);
-    let p = at;
-    let start = at;
-    try {
-      while (end - p >= template.shortestRecord) {
-        const record = new DataRecord(template, template.read(buffer, p, end, lists) as Value[]); // compiled readers give decoded values
-        p = lists.end;
-        domain.countRecord(template.id, countsForSequence);
-        if (lists.problems.length > 0) this.#reportLists(streamOffset, domain.observationDomainId, template.id, sink);
-        if (template.isOptions && domain.describesTypes(template.id)) this.#learnType(record, domain, buffer.subarray(start, p));
-        sink.dataRecord(record, header, streamOffset);
-        start = p;
+    let at = set.start;
+    while (set.end - at >= template.shortestRecord) {
+      const values = template.read(set.buffer, at, set.end, lists);
+      if (values === undefined) {
+        lists.problems = [];
+        if (!wasHeld) domain.forgetSequence();
+        const message = `data record of template ${template.id} runs past the end of its set`;
+        report(context, set, { code: DecodeErrorCode.record, message }, at, set.end);
+        return;
       }
-    } catch (error) {
-      if (!(error instanceof DecodeError)) throw error;
-      lists.problems = [];
-      this.#uncounted(domain.observationDomainId);
-      sink.undecodable({
-        code: error.code,
-        message: `data record of template ${template.id} runs past the end of its set`,
-        offset: octetsOffset + (p - at),
-        octets: buffer.subarray(p, end),
-        observationDomainId: domain.observationDomainId,
-        setId: template.id,
-      });
+      const record = new DataRecord(template, values);
+      const { end } = lists;
+      if (wasHeld) domain.countHeldRecord();
+      else domain.countRecord(isTypeInformation);
+      if (lists.problems.length > 0) this.#reportLists(context, set);
+      if (isTypeInformation) this.#learn(record, domain, set.buffer.subarray(at, end));
+      sink.dataRecord(record, header, messageOffset);
+      at = end;
     }
   }
 
-  #reportLists(offset: number, observationDomainId: number, setId: number, sink: Sink): void {
-    for (const { code, message, octets } of this.#lists.problems) sink.undecodable({ code, message, offset, octets, observationDomainId, setId });
+  #reportLists(context: Context, set: MessageSet): void {
+    for (const { octets, ...problem } of this.#lists.problems) {
+      const at = octets.byteOffset - set.buffer.byteOffset; // a view on the set's buffer
+      report(context, set, problem, at, at + octets.length);
+    }
     this.#lists.problems = [];
   }
 
-  #learnType(record: DataRecord, domain: Domain, octets: Buffer): void {
+  /** Takes up what a type record says of an element that was unknown, in the templates that are there already too. */
+  #learn(record: DataRecord, domain: Domain, octets: Buffer): void {
     const element = readTypeInformation(record);
-    if (element === undefined || !this.elements.learn(element)) return;
-    domain.keepTypeInformation(record.template.id, octets);
-    const lookup = (pen: number, id: number): InformationElement => this.elements.get(pen, id);
-    for (const { templates } of this.domains.values()) for (const template of templates.values()) template.resolveElements(lookup);
-  }
-
-  /** A set whose records could not be counted: the next sequence number is taken as it comes. */
-  #uncounted(observationDomainId: number): void {
-    this.domains.get(observationDomainId)?.forgetSequence();
+    if (element === undefined) return;
+    if (this.#typeRecordOctets + octets.length > this.#limits.typeRecordOctets) return;
+    if (!this.elements.learn(element)) return;
+    this.#typeRecordOctets += octets.length;
+    domain.typeRecords.push({ template: record.template, octets: Buffer.from(octets) });
+    for (const { templates } of this.domains.values())
+      for (const template of templates.values()) template.learn(element);
   }
 }
 
-const silent: Sink = { dataRecord: () => {}, undecodable: () => {} };
+function wholeMessageHeader(message: Buffer, streamOffset: number): MessageHeader {
+  const header = readMessageHeader(message, 0, streamOffset);
+  if (header.length > message.length) {
+    const text = `message says ${header.length} octets where ${message.length} are there`;
+    throw new DecodeError(DecodeErrorCode.messageLength, streamOffset, text);
+  }
+  return header;
+}
+
+/** Reports octets [start, end) of the buffer of a set. */
+function report(
+  { domain, sink }: Context,
+  { id, buffer, bufferOffset }: MessageSet,
+  { code, message }: { readonly code: DecodeErrorCode; readonly message: string },
+  start: number,
+  end: number,
+): void {
+  const offset = bufferOffset + start;
+  const octets = buffer.subarray(start, end);
+  sink.undecodable({
+    code,
+    message,
+    offset,
+    octets,
+    observationDomainId: domain.observationDomainId,
+    setId: id,
+  });
+}

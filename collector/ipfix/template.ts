@@ -1,5 +1,5 @@
 import type { InformationElement } from './elements.ts';
-import { compileReader, type Reader, type StructuredDataReader, shortestLength } from './reader.ts';
+import { type Reader, readerOf, type StructuredDataReader, shortestLength } from './reader.ts';
 
 /** Field specifier (RFC 7011 section 3.2). */
 export interface FieldSpecifier {
@@ -22,7 +22,13 @@ export class Template {
   #shortest: number;
   #reader: Reader | undefined;
 
-  constructor(id: number, observationDomainId: number, scopeCount: number, fields: readonly FieldSpecifier[], octets: Buffer) {
+  constructor(
+    id: number,
+    observationDomainId: number,
+    scopeCount: number,
+    fields: readonly FieldSpecifier[],
+    octets: Buffer,
+  ) {
     this.id = id;
     this.observationDomainId = observationDomainId;
     this.scopeCount = scopeCount;
@@ -47,24 +53,31 @@ export class Template {
   /** Position of an element among the fields, -1 when absent. `nth` counts from 0 where it occurs more than once. */
   indexOf(pen: number, id: number, nth = 0): number {
     let seen = 0;
-    return this.#fields.findIndex(({ element }) => element.pen === pen && element.id === id && seen++ === nth);
+    return this.#fields.findIndex(
+      ({ element }) => element.pen === pen && element.id === id && seen++ === nth,
+    );
   }
 
   has(pen: number, id: number): boolean {
     return this.indexOf(pen, id) >= 0;
   }
 
-  /** Looks the elements up again, after RFC 5610 records described some that were unknown. */
-  resolveElements(lookup: (pen: number, id: number) => InformationElement): void {
-    if (this.#fields.every(({ element }) => element.known)) return;
-    this.#fields = this.#fields.map(f => ({ element: lookup(f.element.pen, f.element.id), length: f.length }));
+  /** Takes over what a type record (RFC 5610) says of an element that was unknown. */
+  learn(element: InformationElement): void {
+    const isMeant = (old: InformationElement) =>
+      !old.known && old.pen === element.pen && old.id === element.id;
+    if (!this.#fields.some(field => isMeant(field.element))) return;
+    this.#fields = this.#fields.map(field => (isMeant(field.element) ? { ...field, element } : field));
     this.#reader = undefined;
     this.memo = undefined;
   }
 
-  /** Reads the record at `at`; the reader is compiled for the first one. See `compileReader`. */
-  read(buffer: Buffer, at: number, end: number, lists: StructuredDataReader): unknown[] {
-    this.#reader ??= compileReader(this.#fields);
+  /**
+   * Reads the record at `at`; where it ends is left in `lists.end`. The reader is made for the first one.
+   * @returns the values, undefined when the record does not fit before `end`
+   */
+  read(buffer: Buffer, at: number, end: number, lists: StructuredDataReader): Value[] | undefined {
+    this.#reader ??= readerOf(this.#fields);
     return this.#reader(buffer, at, end, lists);
   }
 }
@@ -116,14 +129,24 @@ export interface ListProblem {
 }
 
 /**
- * A decoded value, by abstract data type:
+ * A decoded value, by abstract data type (RFC 7011 section 6.1):
  * - unsigned and signed integers, floats: number; bigint for 64-bit integers beyond 2^53
- * - boolean: boolean (RFC 7011 section 6.1.5: 1 true, 2 false; anything else null)
+ * - boolean: boolean; null where it is neither 1 (true) nor 2 (false)
  * - string: octet string, one char per octet, because exporters send NUL and invalid UTF-8
  * - octetArray, macAddress, ipv6Address, and any value whose length its type does not allow: view on the message
  * - ipv4Address: number, 32 bits unsigned
  * - dateTimeSeconds: seconds, dateTimeMilliseconds: milliseconds, dateTimeMicroseconds: microseconds since the Unix
  *   epoch as number; dateTimeNanoseconds: nanoseconds as bigint
  * - lists: the objects above
+ * - the element paddingOctets, whatever its octets: null
  */
-export type Value = number | bigint | string | boolean | Buffer | BasicList | SubTemplateList | SubTemplateMultiList | null;
+export type Value =
+  | number
+  | bigint
+  | string
+  | boolean
+  | Buffer
+  | BasicList
+  | SubTemplateList
+  | SubTemplateMultiList
+  | null;

@@ -1,124 +1,101 @@
-import type { Domain } from './domain.ts';
 import type { ElementTable } from './elements.ts';
-import { DecodeError, DecodeErrorCode } from './errors.ts';
-import { MESSAGE_HEADER_LENGTH } from './message.ts';
+import { type MessageSet, SetId } from './set.ts';
 import { type FieldSpecifier, Template } from './template.ts';
 
-/** Set ids (RFC 7011 section 3.3.2). */
-export const SetId = { template: 2, optionsTemplate: 3, firstData: 256 } as const;
-
-export interface TemplateEvents {
-  defined(template: Template): void;
+/** What one record of a template set or options template set says. */
+export type TemplateRecord =
+  | { readonly kind: 'definition'; readonly template: Template; readonly start: number; readonly end: number }
   /** Withdrawal of one template (RFC 7011 section 8.1). */
-  withdrawn(templateId: number): void;
+  | { readonly kind: 'withdrawal'; readonly templateId: number }
   /** Withdrawal of all templates, or all options templates. */
-  allWithdrawn(options: boolean): void;
-}
+  | { readonly kind: 'withdrawalOfAll'; readonly options: boolean }
+  /** Octets [start, end) of the set's buffer define nothing. What `templateId` meant so far, it means no more. */
+  | {
+      readonly kind: 'bad';
+      readonly templateId: number;
+      readonly message: string;
+      readonly start: number;
+      readonly end: number;
+    };
+
+/** A withdrawal, or the fixed part of a template record. */
+const TEMPLATE_HEADER_LENGTH = 4;
 
 /**
- * Reads the template records of a set (RFC 7011 sections 3.4.1, 3.4.2, 8.1).
- * @throws DecodeError `template` with the offset in `buffer` of the record that is wrong; those before it are defined
+ * Reads a template set or options template set (RFC 7011 sections 3.4.1, 3.4.2, 8.1). A bad record takes the rest of
+ * the set with it only where its own end cannot be known.
  */
 export function readTemplateSet(
-  buffer: Buffer,
-  setId: number,
-  at: number,
-  end: number,
+  set: MessageSet,
   observationDomainId: number,
   elements: ElementTable,
-  events: TemplateEvents,
-): void {
-  const options = setId === SetId.optionsTemplate;
-  for (let p = at; end - p >= 4; ) {
-    const id = buffer.readUInt16BE(p);
-    const fieldCount = buffer.readUInt16BE(p + 2);
-    if (id === 0 && fieldCount === 0) return; // padding
+): TemplateRecord[] {
+  const records: TemplateRecord[] = [];
+  for (let at = set.start; set.end - at >= TEMPLATE_HEADER_LENGTH; ) {
+    const templateId = set.buffer.readUInt16BE(at);
+    const fieldCount = set.buffer.readUInt16BE(at + 2);
+    if (templateId === 0 && fieldCount === 0) break; // padding
     if (fieldCount === 0) {
-      if (id === setId) events.allWithdrawn(options);
-      else if (id >= SetId.firstData) events.withdrawn(id);
-      else throw bad(p, `withdrawal of template id ${id}, ids begin at 256`);
-      p += 4;
+      records.push(readWithdrawal(set, templateId, at));
+      at += TEMPLATE_HEADER_LENGTH;
       continue;
     }
-    if (id < SetId.firstData) throw bad(p, `template id ${id}, ids begin at 256`);
-    const start = p;
-    p += 4;
-    let scopeCount = 0;
-    if (options) {
-      if (end - p < 2) throw bad(start, `options template ${id} ends before its scope field count`);
-      scopeCount = buffer.readUInt16BE(p);
-      if (scopeCount === 0 || scopeCount > fieldCount) throw bad(start, `options template ${id} has ${scopeCount} scope fields of ${fieldCount}`);
-      p += 2;
-    }
-    const fields: FieldSpecifier[] = [];
-    for (let i = 0; i < fieldCount; i++) {
-      const enterprise = p < end && (buffer[p]! & 0x80) !== 0;
-      const size = enterprise ? 8 : 4;
-      if (end - p < size) throw bad(start, `template ${id} says ${fieldCount} fields, its set ends after ${i}`);
-      const number = buffer.readUInt16BE(p);
-      const element = enterprise ? elements.get(buffer.readUInt32BE(p + 4), number & 0x7fff) : elements.get(0, number);
-      fields.push({ element, length: buffer.readUInt16BE(p + 2) });
-      p += size;
-    }
-    const template = new Template(id, observationDomainId, scopeCount, fields, Buffer.from(buffer.subarray(start, p)));
-    if (template.shortestRecord === 0) throw bad(start, `template ${id} has records of zero length`);
-    events.defined(template);
+    const record = readDefinition(set, at, templateId, fieldCount, { observationDomainId, elements });
+    records.push(record);
+    at = record.end;
   }
+  return records;
 }
 
-function bad(at: number, message: string): DecodeError {
-  return new DecodeError(DecodeErrorCode.template, at, message);
+function readWithdrawal(set: MessageSet, templateId: number, start: number): TemplateRecord {
+  if (templateId === set.id) return { kind: 'withdrawalOfAll', options: set.id === SetId.optionsTemplate };
+  if (templateId >= SetId.firstData) return { kind: 'withdrawal', templateId };
+  const message = `withdrawal of template id ${templateId}, ids begin at ${SetId.firstData}`;
+  return { kind: 'bad', templateId, message, start, end: start + TEMPLATE_HEADER_LENGTH };
 }
 
-const LONGEST_MESSAGE = 65535;
-
-/** Messages with all template records of a domain, and its type records. See `Session.templateMessages`. */
-export function writeTemplateMessages(domain: Domain, exportTime: number, sequenceNumber: number): Buffer[] {
-  const templates = [...domain.templates.values()];
-  const parts = [
-    ...templates.filter(t => !t.isOptions).map(t => ({ setId: SetId.template as number, octets: t.octets })),
-    ...templates.filter(t => t.isOptions).map(t => ({ setId: SetId.optionsTemplate as number, octets: t.octets })),
-  ];
-  const types = domain.typeInformation.filter(({ templateId }) => domain.describesTypes(templateId));
-  const write = (sets: readonly { setId: number; octets: Buffer }[], sequence: number): Buffer => {
-    const message = Buffer.concat([Buffer.alloc(MESSAGE_HEADER_LENGTH), ...sets.flatMap(({ setId, octets }) => [setHeader(setId, octets.length), octets])]);
-    message.writeUInt16BE(10, 0);
-    message.writeUInt16BE(message.length, 2);
-    message.writeUInt32BE(exportTime, 4);
-    message.writeUInt32BE(sequence, 8);
-    message.writeUInt32BE(domain.observationDomainId, 12);
-    return message;
-  };
-  const typeSets = types.map(({ templateId, octets }) => ({ setId: templateId, octets }));
-  // type records are data records: the sequence must arrive at `sequenceNumber` after them
-  let before = sequenceNumber - typeSets.length;
-  const typeMessages = messagesOf(typeSets).map(sets => {
-    const message = write(sets, before >>> 0);
-    before += sets.length;
-    return message;
-  });
-  return [...messagesOf(parts).map(sets => write(sets, (sequenceNumber - typeSets.length) >>> 0)), ...typeMessages];
+interface Scope {
+  readonly observationDomainId: number;
+  readonly elements: ElementTable;
 }
 
-function setHeader(setId: number, length: number): Buffer {
-  const header = Buffer.alloc(4);
-  header.writeUInt16BE(setId, 0);
-  header.writeUInt16BE(length + 4, 2);
-  return header;
-}
-
-/** Distributes one-record sets over as few messages as their lengths allow. */
-function messagesOf<T extends { readonly octets: Buffer }>(sets: readonly T[]): T[][] {
-  const messages: T[][] = [];
-  let room = 0;
-  for (const set of sets) {
-    const length = set.octets.length + 4;
-    if (length > room) {
-      messages.push([]);
-      room = LONGEST_MESSAGE - MESSAGE_HEADER_LENGTH;
-    }
-    messages.at(-1)?.push(set);
-    room -= length;
+function readDefinition(
+  set: MessageSet,
+  start: number,
+  templateId: number,
+  fieldCount: number,
+  { observationDomainId, elements }: Scope,
+): TemplateRecord & { readonly end: number } {
+  const { buffer } = set;
+  const bad = (message: string, end: number) => ({ kind: 'bad', templateId, message, start, end }) as const;
+  const isOptions = set.id === SetId.optionsTemplate;
+  let at = start + TEMPLATE_HEADER_LENGTH;
+  if (isOptions) at += 2;
+  if (at > set.end) return bad(`options template ${templateId} ends before its scope field count`, set.end);
+  const scopeCount = isOptions ? buffer.readUInt16BE(at - 2) : 0;
+  const fields: FieldSpecifier[] = [];
+  while (fields.length < fieldCount) {
+    const size = set.end - at >= 4 && (buffer[at]! & 0x80) !== 0 ? 8 : 4; // checked: inside the set
+    if (set.end - at < size)
+      return bad(
+        `template ${templateId} says ${fieldCount} fields, its set ends after ${fields.length}`,
+        set.end,
+      );
+    const number = buffer.readUInt16BE(at);
+    const element =
+      size === 8 ? elements.get(buffer.readUInt32BE(at + 4), number & 0x7fff) : elements.get(0, number);
+    fields.push({ element, length: buffer.readUInt16BE(at + 2) });
+    at += size;
   }
-  return messages;
+  if (templateId < SetId.firstData)
+    return bad(`template id ${templateId}, ids begin at ${SetId.firstData}`, at);
+  if (isOptions && (scopeCount === 0 || scopeCount > fieldCount))
+    return bad(`options template ${templateId} has ${scopeCount} scope fields of ${fieldCount}`, at);
+  const octets = Buffer.from(buffer.subarray(start, at));
+  const template = new Template(templateId, observationDomainId, scopeCount, fields, octets);
+  // without this rule a few octets of a list could stand for gigabytes of records
+  const empty = fields.filter(({ length }) => length === 0).length;
+  if (empty > template.shortestRecord)
+    return bad(`template ${templateId} has more fields without octets than octets`, at);
+  return { kind: 'definition', template, start, end: at };
 }

@@ -35,3 +35,5 @@ export const VARIABLE_LENGTH = 65535;
 
 /** Seconds from the NTP epoch (1900) to the Unix epoch (RFC 7011 section 6.1.9). */
 export const NTP_UNIX_OFFSET_SECONDS = 2208988800;
+/** Seconds after which NTP time stamps begin again at 0 (RFC 5905 section 6). */
+export const NTP_ERA_SECONDS = 2 ** 32;
