@@ -11,6 +11,7 @@ const sources = ['collector', 'common', 'migrations', 'analytics', 'api']
 const mayImport: Readonly<Record<string, readonly string[]>> = {
   common: ['common'],
   migrations: ['migrations', 'common'],
+  analytics: ['analytics', 'migrations', 'common'],
   'collector/ipfix': ['collector/ipfix'],
   'collector/receive': ['collector/receive', 'collector/ipfix', 'common'],
   'collector/source': ['collector/source', 'common'],

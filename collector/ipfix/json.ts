@@ -1,4 +1,4 @@
-import { ipv6Text } from './ipv6.ts';
+import { ipv4Text, ipv6Text } from './addressText.ts';
 import type {
   BasicList,
   DataRecord,
@@ -55,7 +55,7 @@ function valueToJson(value: Value, type: AbstractTypeName): Json {
 function numberToJson(value: number, type: AbstractTypeName): Json {
   switch (type) {
     case 'ipv4Address':
-      return `${value >>> 24}.${(value >>> 16) & 255}.${(value >>> 8) & 255}.${value & 255}`;
+      return ipv4Text(value);
     case 'dateTimeSeconds':
       return isoTime(value * 1000, '');
     case 'dateTimeMilliseconds':

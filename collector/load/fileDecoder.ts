@@ -114,6 +114,10 @@ export class FileDecoder {
   finish(): void {
     this.#isCommitted = false;
     this.#session.finish(this.#sink);
+    for (const { redefinitions, strayWithdrawals } of this.#session.domains.values()) {
+      if (redefinitions > 0) this.#note('template_redefined', redefinitions);
+      if (strayWithdrawals > 0) this.#note('stray_withdrawal', strayWithdrawals);
+    }
   }
 
   /** The batch so far, with the state of the domains; goes on with a new one. */

@@ -143,8 +143,10 @@ async function loadOnce(origin: FileOrigin, context: LoadContext, attempt: Attem
   if (segment !== undefined) return reportOf(origin, segment, attempt);
   const found = await openFile(pool, origin);
   return withFileLock(pool, found.entry.fileId, async () => {
-    // as it is now that we have the lock
-    const entry = await growFile(pool, origin, await openFile(pool, origin));
+    // as it is now that we have the lock; the content needs no second look unless somebody has seen more of it
+    const now = await readEntry(pool, found.entry.fileId);
+    const current = now.size === found.entry.size ? { ...found, entry: now } : await openFile(pool, origin);
+    const entry = await growFile(pool, origin, current);
     if (entry?.fileId !== found.entry.fileId)
       throw new PositionConflict(`${origin.path} became part of another file's entry`);
     return entry.status === 'loading'

@@ -1,4 +1,4 @@
-import { ipv4Text, ipv6Text } from './rdata.ts';
+import { ipv4Text, ipv6Text } from '../ipfix/index.ts';
 import type { Address } from './rows.ts';
 
 /** IPv6 address of 16 octets; an IPv4-mapped one (RFC 4291 section 2.5.5.2) as the IPv4 address it stands for. */
@@ -34,4 +34,9 @@ function ipv6Group(text: string): number[] {
   if (!text.includes('.')) return [Number.parseInt(text, 16)];
   const { address } = addressFromText(text);
   return [Number(address) >>> 16, Number(address) & 0xffff];
+}
+
+/** The canonical text of an address. */
+export function addressText(address: Address): string {
+  return typeof address === 'number' ? ipv4Text(address) : ipv6Text(address, 0);
 }

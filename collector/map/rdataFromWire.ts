@@ -7,6 +7,7 @@
  */
 import { ds, tlsa, txt } from 'dns-packet';
 import { nameFromWire, quotedText } from '../../common/dnsName.ts';
+import { ipv4Text, ipv6Text } from '../ipfix/index.ts';
 import * as present from './rdata.ts';
 import { rrtypeName } from './rrtypes.ts';
 
@@ -157,8 +158,8 @@ const caa: Format = rdata => {
 
 /** How the rdata of each type is read and written; types that RFC 3597 §4 lets compress names are all here. */
 const FORMATS: Readonly<Record<string, Format>> = {
-  A: rdata => present.ipv4Text(rdata.u32()),
-  AAAA: rdata => present.ipv6Text(rdata.octets(16), 0),
+  A: rdata => ipv4Text(rdata.u32()),
+  AAAA: rdata => ipv6Text(rdata.octets(16), 0),
   NS: name,
   MD: name,
   MF: name,
@@ -263,9 +264,9 @@ function svcParamValue(key: number, value: RdataReader): string {
       return port;
     }
     case 'ipv4hint':
-      return listOf(value, item => present.ipv4Text(item.u32()));
+      return listOf(value, item => ipv4Text(item.u32()));
     case 'ipv6hint':
-      return listOf(value, item => present.ipv6Text(item.octets(16), 0));
+      return listOf(value, item => ipv6Text(item.octets(16), 0));
     case 'ech':
       return value.rest().toString('base64');
     case 'tls-supported-groups':

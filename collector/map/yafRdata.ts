@@ -1,10 +1,8 @@
 import { canonicalName, canonicalText } from '../../common/dnsName.ts';
-import { CERT_PEN, type DataRecord, type Template, type Value } from '../ipfix/index.ts';
+import { CERT_PEN, type DataRecord, ipv4Text, ipv6Text, type Template, type Value } from '../ipfix/index.ts';
 import {
   dnskeyRdata,
   dsRdata,
-  ipv4Text,
-  ipv6Text,
   mxRdata,
   nsec3paramRdata,
   nsec3Rdata,

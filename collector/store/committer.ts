@@ -2,7 +2,7 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type pg from 'pg';
 import { from as copyFrom } from 'pg-copy-streams';
-import { ipv4Text, ipv6Text } from '../map/rdata.ts';
+import { addressText } from '../map/address.ts';
 import type { Batch } from './batch.ts';
 import type { CopyBuffer } from './copyBuffer.ts';
 import type { Partitions } from './partitions.ts';
@@ -188,7 +188,7 @@ async function checkpoint(client: pg.PoolClient, fileId: number, batch: Batch): 
       row.time,
       row.system_init_time,
       row.exporting_process,
-      addressText(row.exporter_address),
+      row.exporter_address === null ? null : addressText(row.exporter_address),
       row.exported_flows,
       row.packets,
       row.dropped_packets,
@@ -224,9 +224,4 @@ function domainRow(domain: Batch['domains'][number]) {
     records_lost: domain.recordsLost,
     sequence_resets: domain.sequenceResets,
   };
-}
-
-function addressText(address: number | Buffer | null): string | null {
-  if (address === null) return null;
-  return typeof address === 'number' ? ipv4Text(address) : ipv6Text(address, 0);
 }

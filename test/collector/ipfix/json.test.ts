@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
+import { ipv6Text } from '../../../collector/ipfix/addressText.ts';
 import { recordToJson, templateToJson } from '../../../collector/ipfix/index.ts';
-import { ipv6Text } from '../../../collector/ipfix/ipv6.ts';
 import {
   basicList,
   dataSet,

@@ -1,11 +1,10 @@
 import { isIPv6 } from 'node:net';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { ipv4Text, ipv6Text } from '../../../collector/ipfix/index.ts';
 import {
   dnskeyRdata,
   dsRdata,
-  ipv4Text,
-  ipv6Text,
   mxRdata,
   nsec3paramRdata,
   nsec3Rdata,
