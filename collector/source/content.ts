@@ -32,12 +32,17 @@ export interface Content {
    */
   read(buffer: Buffer, at: number): Promise<number>;
   close(): Promise<void>;
+  /** Octets worth asking for at once: a small file needs no large buffer. */
+  readonly portion: number;
 }
 
 type Read = Content['read'];
 
 /** One piece inflates to at most 1032 times its size: this bounds what a zip bomb can make us hold to 16 MiB. */
 const PIECE = 16 * 1024;
+
+/** Octets read at once from a large file. */
+const PORTION = 1024 * 1024;
 
 const REASONS: Readonly<Record<string, string>> = {
   ENOENT: 'there is no such file',
@@ -60,8 +65,11 @@ export async function openContent(path: string, follow?: Follow): Promise<Conten
     for (let count = -1; length < magic.length && count !== 0; length += count)
       count = await stored(magic, length);
     const read = prefixed(magic.subarray(0, length), stored);
-    if (magic.readUInt16BE(0) !== 0x1f8b) return { read, close: () => file.close() };
-    return inflatedContent(file, path, read);
+    if (magic.readUInt16BE(0) === 0x1f8b) return inflatedContent(file, path, read);
+    const status = await file.stat();
+    const isComplete = status.isFile() && follow === undefined;
+    const portion = isComplete ? Math.min(PORTION, Math.max(PIECE, status.size)) : PORTION;
+    return { read, close: () => file.close(), portion };
   } catch (error) {
     await file.close();
     throw error;
@@ -135,6 +143,7 @@ function inflatedContent(file: FileHandle, path: string, stored: Read): Content 
       await chunks.return(undefined);
       await file.close();
     },
+    portion: PORTION,
   };
 }
 

@@ -15,7 +15,6 @@ export interface Fingerprint {
 }
 
 const HEAD_LENGTH = 64;
-const CHUNK = 1024 * 1024;
 
 /**
  * Reads the content of a file once, plain or gzip, and digests it. A file loaded before has the recorded `sha256`; one
@@ -34,7 +33,7 @@ export async function fingerprint(
     const prefixes = new Map<number, Buffer>();
     const hash = createHash('sha256');
     let size = 0;
-    let [free, spare] = [Buffer.allocUnsafe(CHUNK), Buffer.allocUnsafe(CHUNK)];
+    let [free, spare] = [Buffer.allocUnsafe(content.portion), Buffer.allocUnsafe(content.portion)];
     let filled = head;
     for (;;) {
       // Reads ahead into one buffer while the other is digested.

@@ -4,7 +4,7 @@ import { type Content, type Follow, openContent, SourceError } from './content.t
 export type ByteSource = string;
 
 export interface ReadOptions {
-  /** Octets read at once, default 1 MiB; also what one block pins in memory. */
+  /** Octets read at once, default 1 MiB or what a smaller file has; also what one block pins in memory. */
   readonly chunkBytes?: number;
   /** For a file that is still being written: wait at its end instead of calling its last message truncated. */
   readonly follow?: Follow;
@@ -86,10 +86,9 @@ export async function* readMessages(
   source: ByteSource,
   options: ReadOptions = {},
 ): AsyncGenerator<MessageBlock, void> {
-  const chunkBytes = options.chunkBytes ?? 1024 * 1024;
   const content = await openContent(source, options.follow);
   try {
-    yield* cutMessages(content, chunkBytes, options.follow !== undefined);
+    yield* cutMessages(content, options.chunkBytes ?? content.portion, options.follow !== undefined);
   } finally {
     await content.close();
   }
