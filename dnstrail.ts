@@ -2,8 +2,15 @@
 import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { statSync } from 'node:fs';
+import { statfs } from 'node:fs/promises';
 import { Command, Option } from 'commander';
 import type pg from 'pg';
+import { archivesAt } from './analytics/archive.ts';
+import { describeRetained, describeSealed } from './analytics/describe.ts';
+import { startWorker } from './analytics/main.ts';
+import { restoreArchive } from './analytics/restore.ts';
+import { retain } from './analytics/tasks/retain.ts';
+import { seal } from './analytics/tasks/seal.ts';
 import { decodeFile } from './collector/inspect/decode.ts';
 import { describeHealth, examineFile, newestFiles, SKEW_SECONDS } from './collector/inspect/doctor.ts';
 import type { RowFormat } from './collector/inspect/printRows.ts';
@@ -18,8 +25,15 @@ import { type Database, openDatabase } from './common/database.ts';
 import { migrate } from './migrations/migrate.ts';
 import packageJson from './package.json' with { type: 'json' };
 
-/** Settings of the commands that collect. */
-const collecting = Object.keys(settings) as SettingName[]; // the keys of settings
+const everything = Object.keys(settings) as SettingName[]; // the keys of settings
+const databaseSettings: readonly SettingName[] = ['home', 'databaseUrl'];
+const jobSettings: readonly SettingName[] = [
+  'sealAfterSeconds',
+  'retainDays',
+  'retainBytes',
+  'archiveDirectory',
+];
+const collecting = everything.filter(name => !jobSettings.includes(name));
 
 type Flags = Partial<Record<SettingName, string>> & { readonly config?: string };
 
@@ -30,8 +44,8 @@ const program = new Command('dnstrail')
 
 command(
   'up',
-  'run everything: embedded PostgreSQL (unless DATABASE_URL is set), schema, IPFIX receiver, watched directory',
-  collecting,
+  'run everything: embedded PostgreSQL (unless DATABASE_URL is set), schema, IPFIX receiver, watched directory, jobs',
+  everything,
 )
   .addHelpText(
     'after',
@@ -71,6 +85,56 @@ command(
     ),
   )
   .action(load);
+
+command(
+  'work',
+  'run the jobs alone: make partitions ahead, seal days that are over, keep what the limits allow',
+  [...databaseSettings, ...jobSettings],
+)
+  .addHelpText(
+    'after',
+    examples('dnstrail work', 'dnstrail work --retain-days 90 --archive-directory /data/archive'),
+  )
+  .action((flags: Flags) =>
+    withSchema(flags, async database => {
+      const worker = await startWorker({ databaseUrl: database.url, ...jobsOf(configOf(flags)) });
+      console.log('running jobs; Ctrl-C stops');
+      await stopSignal().wait;
+      await worker.close();
+    }),
+  );
+
+command('seal', 'build the indexes of all days that are over now', databaseSettings)
+  .addHelpText('after', examples('dnstrail seal'))
+  .action((flags: Flags) =>
+    withSchema(flags, async (_database, pool) =>
+      console.log(describeSealed(await seal(pool, { sealAfterSeconds: 0 }))),
+    ),
+  );
+
+command('retain', 'drop the days that are too old or too much, archived before if a directory is given', [
+  ...databaseSettings,
+  'retainDays',
+  'retainBytes',
+  'archiveDirectory',
+])
+  .option('--dry-run', 'only show what would go, and when the disk would be full')
+  .option('--json', 'print one JSON object')
+  .addHelpText(
+    'after',
+    examples(
+      'dnstrail retain --dry-run --retain-days 90',
+      'dnstrail retain --retain-bytes 500GB --archive-directory /data/archive',
+    ),
+  )
+  .action(retainDays);
+
+command('restore', 'load archived days back', databaseSettings)
+  .argument('<path...>', 'archives, or directories of some')
+  .addHelpText('after', examples('dnstrail restore /data/archive/dnstrail-2026-01-31-1a2b3c4d'))
+  .action((paths: string[], flags: Flags) =>
+    withSchema(flags, (_database, pool) => restore(pool, paths, console.log)),
+  );
 
 command('migrate', 'bring the schema of the database up to date', ['home', 'databaseUrl'])
   .addHelpText('after', examples('DATABASE_URL=postgres://dnstrail@db/dnstrail dnstrail migrate'))
@@ -176,40 +240,99 @@ function configOf({ config, ...flags }: Flags): Config {
 
 async function collect(config: Config, isAll: boolean): Promise<void> {
   const collector = await startCollector(config);
+  const stop = stopSignal();
+  const { host, port } = collector.address;
+  console.log(`listening for IPFIX on ${host}:${port} (TCP); opening the database …`);
+  const worker = collector.ready.then(
+    async database => {
+      const jobs = isAll ? await startWorker({ databaseUrl: database.url, ...jobsOf(config) }) : undefined;
+      console.log(startScreen({ config, database, watched: collector.watched }));
+      return jobs;
+    },
+    error => {
+      if (stop.isStopping()) return undefined;
+      console.error(`dnstrail: ${error instanceof Error ? error.message : String(error)}`);
+      process.exitCode = 1;
+      stop.now();
+      return undefined;
+    },
+  );
+  await stop.wait;
+  console.log('stopping: committing what was received (again Ctrl-C to leave it to the next start) …');
+  await Promise.all([worker.then(jobs => jobs?.close()), collector.close()]);
+  console.log('stopped; nothing is lost, the next start goes on here');
+}
+
+/** Waits for Ctrl-C or SIGTERM; the second one ends the process at once. */
+function stopSignal(): { wait: Promise<void>; now(): void; isStopping(): boolean } {
   const stop = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM'] as const)
     process.on(signal, () => (stop.signal.aborted ? process.exit(1) : stop.abort()));
-  const { host, port } = collector.address;
-  console.log(`listening for IPFIX on ${host}:${port} (TCP); opening the database …`);
-  collector.ready.then(
-    database => console.log(startScreen({ config, database, watched: collector.watched, isAll })),
-    error => {
-      console.error(`dnstrail: ${error instanceof Error ? error.message : String(error)}`);
-      process.exitCode = 1;
-      stop.abort();
-    },
-  );
-  if (!stop.signal.aborted) await once(stop.signal, 'abort');
-  console.log('stopping: committing what was received (again Ctrl-C to leave it to the next start) …');
-  await collector.close();
-  console.log('stopped; nothing is lost, the next start goes on here');
+  return {
+    wait: once(stop.signal, 'abort').then(() => undefined),
+    now: () => stop.abort(),
+    isStopping: () => stop.signal.aborted,
+  };
+}
+
+function jobsOf({ sealAfterSeconds, retainDays, retainBytes, archiveDirectory }: Config) {
+  return { sealAfterSeconds, retainDays, retainBytes, archiveDirectory: archiveDirectory || undefined };
+}
+
+function retainDays(flags: Flags & { dryRun?: boolean; json?: boolean }): Promise<void> {
+  return withSchema(flags, async (database, pool) => {
+    const { home, retainDays, retainBytes, archiveDirectory } = configOf(flags);
+    const disk = database.embedded === undefined ? undefined : await statfs(home);
+    const isDryRun = flags.dryRun === true;
+    const retained = await retain(pool, {
+      retainDays,
+      retainBytes,
+      archiveDirectory: archiveDirectory || undefined,
+      freeBytes: disk === undefined ? undefined : disk.bavail * disk.bsize,
+      dryRun: isDryRun,
+    });
+    console.log(flags.json ? JSON.stringify(retained) : describeRetained(retained, isDryRun));
+  });
+}
+
+async function restore(
+  pool: pg.Pool,
+  paths: readonly string[],
+  print: (line: string) => void,
+): Promise<void> {
+  for (const path of paths) {
+    const archives = archivesAt(path);
+    if (archives.length === 0) throw new Error(`${path} is no archive, and holds none`);
+    for (const archive of archives) {
+      const { day, status, flows, rrs } = await restoreArchive(pool, archive);
+      const outcome = status === 'duplicate' ? 'its rows are here already' : `${flows} flows, ${rrs} RRs`;
+      print(`${status.padEnd(9)} ${archive} (${day}): ${outcome}`);
+    }
+  }
 }
 
 async function load(paths: string[], flags: Flags & { json?: boolean; exporter?: string }): Promise<void> {
   for (const path of paths)
     if (statSync(path, { throwIfNoEntry: false }) === undefined)
       throw new Error(`there is no file or directory ${path}`);
-  await withSchema(flags, async database => {
+  const archives = paths.filter(path => archivesAt(path).length > 0);
+  await withSchema(flags, async (database, pool) => {
+    await restore(pool, archives, flags.json ? console.error : console.log);
+    if (archives.length === paths.length && !flags.json) return;
     const progress = new LoadProgress(process.stderr);
-    const reports = await loadFiles(database.url, paths, {
-      exporterName: flags.exporter,
-      threads: configOf(flags).threads,
-      progress: (path, position, size) => progress.update(path, position, size),
-      done: report => {
-        progress.clear();
-        if (!flags.json) console.log(summaryLine(report));
+    const reports = await loadFiles(
+      database.url,
+      paths.filter(path => !archives.includes(path)),
+      {
+        exporterName: flags.exporter,
+        threads: configOf(flags).threads,
+        progress: (path, position, size) => progress.update(path, position, size),
+        done: report => {
+          progress.clear();
+          if (!flags.json) console.log(summaryLine(report));
+        },
       },
-    });
+    );
     progress.clear();
     const summary = summarise(reports);
     console.log(flags.json ? JSON.stringify(summary) : summary.text);

@@ -2,12 +2,7 @@ import type { Config } from '../common/config.ts';
 import type { Database } from '../common/database.ts';
 
 /** What a person needs to go on, once everything runs. */
-export function startScreen(running: {
-  config: Config;
-  database: Database;
-  watched: string;
-  isAll: boolean;
-}): string {
+export function startScreen(running: { config: Config; database: Database; watched: string }): string {
   const { config, database, watched } = running;
   const { host, port } = config.listen;
   const target = `--ipfix tcp --out ${host === '0.0.0.0' || host === '::' ? 'THIS-HOST' : host} --ipfix-port ${port}`;

@@ -30,6 +30,10 @@ const endpoint = z.string().transform((value, context) => {
   return z.NEVER;
 });
 
+/** Empty: none. */
+const optional = <Schema extends z.ZodType>(schema: Schema) =>
+  z.union([z.literal('').transform(() => undefined), schema]);
+
 const seconds = (least: number) => z.coerce.number().min(least, `a number of seconds, at least ${least}`);
 
 /** One setting: where it can be given, its meaning, and what is allowed. */
@@ -110,6 +114,30 @@ export const settings = {
     '3600',
     seconds(1),
     'seconds after which a journal segment is closed',
+  ),
+  sealAfterSeconds: setting(
+    'DNSTRAIL_SEAL_AFTER_SECONDS',
+    '900',
+    seconds(0),
+    'seconds without new rows after which a day that is over gets its indexes',
+  ),
+  retainDays: setting(
+    'DNSTRAIL_RETAIN_DAYS',
+    '',
+    optional(z.coerce.number().int().min(1, 'a number of days, at least 1')),
+    'days of flows and records to keep; older ones are dropped; empty: all',
+  ),
+  retainBytes: setting(
+    'DNSTRAIL_RETAIN_BYTES',
+    '',
+    optional(bytes),
+    'octets that flows and records may take with their indexes; the oldest days beyond are dropped; empty: no limit',
+  ),
+  archiveDirectory: setting(
+    'DNSTRAIL_ARCHIVE_DIRECTORY',
+    '',
+    z.string(),
+    'directory that days are written to before they are dropped; empty: they are not',
   ),
   threads: setting(
     'DNSTRAIL_THREADS',

@@ -155,8 +155,10 @@ begin
       part := format('%s_%s', parent, to_char(day, 'YYYYMMDD'));
       continue when to_regclass(format('partitions.%I', part)) is not null;
       key := case parent when 'dns_rr' then 'time' else 'start_time' end;
-      -- built aside and attached: attaching does not wait for loads into other partitions, "partition of" would
-      execute format('create table partitions.%I (like public.%I including defaults including constraints including comments)', part, parent);
+      -- built aside and attached: attaching does not wait for loads into other partitions, "partition of" would.
+      -- Vacuuming because of inserts would write every page once more, for an index-only scan that nothing here can use;
+      -- what wraparound and deleted rows need still happens
+      execute format('create table partitions.%I (like public.%I including defaults including constraints including comments) with (autovacuum_vacuum_insert_threshold = -1)', part, parent);
       execute format('with moved as (delete from partitions.%I where %I >= %L and %I < %L returning *) insert into partitions.%I select * from moved',
         parent || '_default', key, day::timestamp at time zone 'UTC', key, (day + 1)::timestamp at time zone 'UTC', part);
       execute format('alter table public.%I attach partition partitions.%I for values from (%L) to (%L)',

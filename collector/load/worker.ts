@@ -32,7 +32,7 @@ export type FromWorker =
 const CONNECTIONS = 8;
 /** Rows in memory: shared by the files that are loaded at the same time. */
 const BATCH_BYTES_TOTAL = 32 << 20;
-const LARGEST_BATCH_BYTES = 4 << 20;
+const LARGEST_BATCH_BYTES = 8 << 20;
 const SMALLEST_BATCH_BYTES = 1 << 18;
 /** Messages that trickle in are committed together, this long after the first of them. */
 const GATHER_MS = 100;

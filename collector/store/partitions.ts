@@ -7,6 +7,8 @@ const DAYS_AHEAD = 2;
 /** Daily partitions that a database may have; eleven years. Rows of further days go to the default partition. */
 const MOST_PARTITIONS = 4096;
 const DAY_MS = 86_400_000;
+/** How long partitions are believed to be there. */
+const KNOWN_FOR_MS = 60_000;
 
 /** Whether a day (since the Unix epoch) can be meant. Rows of other days go to the default partitions. */
 export function isSaneDay(day: number, nowMs: number): boolean {
@@ -17,6 +19,7 @@ export function isSaneDay(day: number, nowMs: number): boolean {
 export class Partitions {
   readonly #pool: pg.Pool;
   #known: Set<number> | undefined;
+  #knownSinceMs = 0;
 
   constructor(pool: pg.Pool) {
     this.#pool = pool;
@@ -24,6 +27,8 @@ export class Partitions {
 
   /** Makes the partitions of the sane ones of these days. */
   async ensure(days: Iterable<number>, nowMs: number): Promise<void> {
+    if (nowMs - this.#knownSinceMs > KNOWN_FOR_MS) this.#known = undefined; // retention may have dropped some
+    if (this.#known === undefined) this.#knownSinceMs = nowMs;
     this.#known ??= await this.#existing();
     const known = this.#known;
     const missing = [...days]

@@ -9,8 +9,8 @@ const NETWORK_CODES = new Set([
   'EAI_AGAIN',
 ]);
 
-/** Connection lost (08), shut down or starting up (57P), out of connections, memory or disk (53), lost a race (40001, 40P01). */
-const SQLSTATES = /^(08...|53...|57P0[1235]|40001|40P01)$/;
+/** Connection lost (08), shut down or starting up (57P), out of connections, memory or disk (53), lost a race (40001, 40P01, 55P03). */
+const SQLSTATES = /^(08...|53...|57P0[1235]|40001|40P01|55P03)$/;
 
 /** What pg says, without a code, of a connection that ended or did not come about. */
 const MESSAGES =

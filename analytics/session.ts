@@ -1,0 +1,70 @@
+import type pg from 'pg';
+
+/** Advisory locks that keep a job to one process at a time, in any database. */
+export const JobLock = { seal: 7234872349010, retain: 7234872349011 } as const;
+
+/** SQLSTATEs: lock not available, deadlock, undefined table. */
+const UNAVAILABLE = ['55P03', '40P01', '42P01'];
+
+/**
+ * Runs with a connection of its own, which is closed afterwards together with what was set or locked on it. Once `signal`
+ * aborts, its statement is cancelled; if this process dies, the server notices and stops within seconds.
+ */
+export async function withSession<T>(
+  pool: pg.Pool,
+  signal: AbortSignal | undefined,
+  run: (client: pg.PoolClient) => Promise<T>,
+): Promise<T> {
+  signal?.throwIfAborted();
+  const client = await pool.connect();
+  client.on('error', () => {}); // the query that runs into it throws
+  let cancel = (): void => {};
+  try {
+    const { rows } = await client.query<{ pid: number }>('select pg_backend_pid() as pid');
+    cancel = () => void pool.query('select pg_cancel_backend($1)', [rows[0]?.pid]).catch(() => {});
+    signal?.addEventListener('abort', cancel);
+    signal?.throwIfAborted();
+    // systems that cannot watch a socket refuse it
+    await client.query(`set client_connection_check_interval = '2s'`).catch(() => {});
+    return await run(client);
+  } finally {
+    signal?.removeEventListener('abort', cancel);
+    client.release(true);
+  }
+}
+
+/** Like withSession, unless another process is at the same job: then it does nothing. */
+export function withJobLock<T>(
+  pool: pg.Pool,
+  lock: number,
+  signal: AbortSignal | undefined,
+  run: (client: pg.PoolClient) => Promise<T>,
+): Promise<T | undefined> {
+  return withSession(pool, signal, async client => {
+    const { rows } = await client.query<{ taken: boolean }>('select pg_try_advisory_lock($1) as taken', [
+      lock,
+    ]);
+    if (!rows[0]?.taken) return undefined;
+    // the end of the connection frees it too, but later than we return
+    const unlock = () => client.query('select pg_advisory_unlock($1)', [lock]).catch(() => {});
+    return run(client).finally(unlock);
+  });
+}
+
+/** Runs in a transaction, rolled back when it throws. */
+export async function inTransaction<T>(client: pg.PoolClient, run: () => Promise<T>): Promise<T> {
+  await client.query('begin');
+  try {
+    const result = await run();
+    await client.query('commit');
+    return result;
+  } catch (error) {
+    await client.query('rollback').catch(() => {}); // a connection that is gone has rolled back
+    throw error;
+  }
+}
+
+/** Whether a statement failed because others hold the table that it wants to lock, or just dropped it. */
+export function isUnavailable(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && UNAVAILABLE.includes(String(error.code));
+}

@@ -1,0 +1,116 @@
+import { execFileSync } from 'node:child_process';
+import { availableParallelism, cpus, loadavg } from 'node:os';
+import type { Input } from './input.ts';
+
+/** One measured quantity. */
+export interface Figure {
+  readonly name: string;
+  readonly unit: string;
+  readonly median: number;
+  readonly runs: readonly number[];
+}
+
+/** Result of one benchmark: its main figure, all figures, and how to get them again. Printed as JSON it is this object. */
+export interface Result extends Figure {
+  readonly recipe: Recipe;
+  readonly results: readonly Figure[];
+  /** What was not measured, and why. */
+  readonly absent: readonly string[];
+}
+
+export type Recipe = Readonly<Record<string, string | number>>;
+
+/** What one run took. */
+export interface Run {
+  readonly seconds: number;
+  /** CPU time of all threads of this process. */
+  readonly cpuSeconds: number;
+}
+
+/** Runs something once and takes its time. */
+export async function timed(run: () => unknown): Promise<Run> {
+  const cpu = process.cpuUsage();
+  const begin = performance.now();
+  await run();
+  const seconds = (performance.now() - begin) / 1000;
+  const { user, system } = process.cpuUsage(cpu);
+  return { seconds, cpuSeconds: (user + system) / 1e6 };
+}
+
+export function figure(name: string, unit: string, runs: readonly number[]): Figure {
+  return { name, unit, median: median(runs), runs: runs.map(rounded) };
+}
+
+/** The usual figures of runs over a whole input, RRs first. */
+export function rates(
+  name: string,
+  { bytes, flows, rrs }: Pick<Input, 'bytes' | 'flows' | 'rrs'>,
+  runs: readonly Run[],
+): Figure[] {
+  const per = (amount: number) => runs.map(({ seconds }) => amount / seconds);
+  const perCpu = runs.map(({ cpuSeconds }) => rrs / cpuSeconds);
+  return [
+    figure(name, 'RRs/s', per(rrs)),
+    figure(name, 'flows/s', per(flows)),
+    figure(name, 'MB/s', per(bytes / 1e6)),
+    figure(name, 'RRs per CPU second of this process', perCpu),
+  ];
+}
+
+/** The first median over the second. */
+export function ratio(name: string, of: Figure | undefined, to: Figure | undefined): Figure {
+  return figure(name, 'ratio', [(of?.median ?? Number.NaN) / (to?.median ?? Number.NaN)]);
+}
+
+export function result(
+  name: string,
+  recipe: Recipe,
+  results: readonly Figure[],
+  absent: readonly string[] = [],
+): Result {
+  const main = results[0]!; // every benchmark has one
+  return { name, unit: main.unit, median: main.median, runs: main.runs, recipe, results, absent };
+}
+
+/** Machine, versions and input of a measurement. */
+export function recipeOf(input: Input, more: Recipe): Recipe {
+  return {
+    input: input.make,
+    bytes: input.bytes,
+    messages: input.messages,
+    flows: input.flows,
+    rrs: input.rrs,
+    ...more,
+    cores: availableParallelism(),
+    cpu: cpus()[0]?.model.trim() ?? 'unknown',
+    loadAverage: rounded(loadavg()[0] ?? 0), // of the last minute, so that a busy machine shows
+    node: process.version,
+    commit: commit(),
+  };
+}
+
+function commit(): string {
+  const git = (...words: string[]) =>
+    execFileSync('git', words, {
+      cwd: import.meta.dirname,
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'ignore'],
+    }).trim();
+  try {
+    return git('rev-parse', '--short', 'HEAD') + (git('status', '--porcelain') === '' ? '' : ' with changes');
+  } catch {
+    return 'unknown';
+  }
+}
+
+function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  const upper = sorted[middle] ?? Number.NaN;
+  return rounded(sorted.length % 2 === 1 ? upper : ((sorted[middle - 1] ?? upper) + upper) / 2);
+}
+
+/** To four significant digits. */
+function rounded(value: number): number {
+  return Number(value.toPrecision(4));
+}
