@@ -23,7 +23,7 @@ import {
 import { copyRows, type EncodedRows, encodeRows } from './rawCopy.ts';
 
 /** Connections of the loader for one file. */
-const CONNECTIONS = 2;
+const CONNECTIONS = 3;
 
 /**
  * File → committed rows, checkpoint and ledger, by one loader thread as the collector runs it; embedded PostgreSQL with

@@ -17,8 +17,9 @@ it('stores every row once however often the load is killed', async () => {
 
 it('waits while PostgreSQL is stopped, shut down at once or killed during a load, and stores every row once', async () => {
   const random = createRandom();
-  const figures = await withServer(own => stopDuringLoad(own, { rounds: 1, fileOctets: 8 << 20, random }));
+  const figures = await withServer(own => stopDuringLoad(own, { rounds: 1, fileOctets: 24 << 20, random }));
   expect(figures.stops).toBe(3);
+  expect(figures.stoppedInTheMiddle).toBeGreaterThan(0);
 }, 60_000);
 
 it('gives every damaged file an outcome in time, with a ledger that closes', async () => {
