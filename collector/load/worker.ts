@@ -28,7 +28,7 @@ export type FromWorker =
       readonly code: string | undefined;
     };
 
-/** Connections of one worker: two for each of a few files at a time; further files wait for one. */
+/** Connections of one worker: three for each of two files at a time, and their locks; further files wait for one. */
 const CONNECTIONS = 8;
 /** Rows in memory: shared by the files that are loaded at the same time. */
 const BATCH_BYTES_TOTAL = 32 << 20;

@@ -8,8 +8,11 @@ import type { CopyBuffer } from './copyBuffer.ts';
 import type { Partitions } from './partitions.ts';
 import { copyFlowSql, copyPacketSql, copyRrSql } from './tables.ts';
 
-/** Batches of one file that may be on their way to the database at the same time, each on a connection of its own. */
-const IN_FLIGHT = 2;
+/**
+ * Batches of one file that may be on their way to the database at the same time, each on a connection of its own: with
+ * two, a core is idle while one of them waits for the disk and the other for us.
+ */
+const IN_FLIGHT = 3;
 
 /** Somebody else committed rows of this file: what is in memory must be thrown away and the ledger read again. */
 export class PositionConflict extends Error {

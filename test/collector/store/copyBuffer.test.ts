@@ -78,7 +78,7 @@ describe('CopyBuffer', () => {
     let at = SIGNATURE.length / 2;
     for (let row = 0; row < out.rows; row++) {
       const length = octets.readInt32BE(at + 2);
-      expect(octets.latin1Slice(at + 6, at + 6 + length)).toBe(texts[row % texts.length]);
+      expect(octets.toString('latin1', at + 6, at + 6 + length)).toBe(texts[row % texts.length]);
       at += 6 + length;
     }
     expect(octets.subarray(at).toString('hex')).toBe(TRAILER);
