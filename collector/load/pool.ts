@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import type { FileOrigin } from './ledger.ts';
@@ -29,6 +30,9 @@ interface Task {
   readonly reject: (error: Error) => void;
   readonly progress: ((position: number, size: number | undefined) => void) | undefined;
 }
+
+/** How long a thread may take to end by itself. */
+const PATIENCE_MS = 10_000;
 
 /** A load thread and the files it has. */
 interface Thread {
@@ -93,11 +97,12 @@ export class LoadPool {
   async close(): Promise<void> {
     this.#isClosing = true;
     await Promise.all(
-      this.#threads.map(async ({ worker, tasks }) => {
+      this.#threads.map(async ({ worker }) => {
+        const ended = once(worker, 'exit').catch(() => {}); // its error is reported to its files
         worker.postMessage({ type: 'stop' } satisfies ToWorker);
-        const deadline = Date.now() + 10_000;
-        while (tasks.size > 0 && Date.now() < deadline) await new Promise(resolve => setTimeout(resolve, 20));
-        await worker.terminate();
+        const late = setTimeout(() => void worker.terminate(), PATIENCE_MS);
+        await ended;
+        clearTimeout(late);
       }),
     );
   }

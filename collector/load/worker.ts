@@ -113,7 +113,15 @@ async function load(task: number, origin: FileOrigin, grows: boolean): Promise<v
   } finally {
     running--;
     growing.delete(task);
+    await endIfStopped();
   }
+}
+
+/** Ends this thread by itself once nothing is under way: being terminated from outside cuts native work short. */
+async function endIfStopped(): Promise<void> {
+  if (!stop.signal.aborted || running > 0) return;
+  await pool.end().catch(() => {}); // connections that are lost are closed
+  port?.close();
 }
 
 port.on('message', (message: ToWorker) => {
@@ -130,5 +138,6 @@ port.on('message', (message: ToWorker) => {
     case 'stop':
       stop.abort();
       for (const file of growing.values()) file.close(0);
+      void endIfStopped();
   }
 });
