@@ -4,16 +4,20 @@ import pg from 'pg';
 import { isTransient } from '../common/database.ts';
 import { log } from '../common/log.ts';
 import { crontab } from './crontab.ts';
+import { closeRuns } from './tasks/closeRuns.ts';
 import { makePartitions } from './tasks/makePartitions.ts';
+import { type Merged, mergeDueRuns } from './tasks/mergeRuns.ts';
 import { type Retained, retain } from './tasks/retain.ts';
 import { type Sealed, seal } from './tasks/seal.ts';
 
 const FIRST_WAIT_MS = 500;
 const LONGEST_WAIT_MS = 15_000;
-/** Jobs at the same time; sealing keeps one busy for long. */
-const CONCURRENCY = 2;
+/** Jobs at the same time: two look after the runs all the time, sealing keeps one busy for long. */
+const CONCURRENCY = 4;
 /** Two for each job, and graphile-worker's own. */
-const CONNECTIONS = 8;
+const CONNECTIONS = 12;
+/** The jobs that look after runs do so for this long, then the crontab starts them again: a minute is too rare. */
+const TURN_MS = 55_000;
 /** A job gets this long to end by itself when we stop, before its statement is cancelled. */
 const PATIENCE_MS = 500;
 /** A worker that ran this long did not fail to start: the next attempt comes soon again. */
@@ -55,16 +59,21 @@ export interface DueOptions extends Omit<WorkerOptions, 'databaseUrl'> {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Runs all that is due now and returns: partitions made ahead, days sealed, and what is too old or too much dropped. */
+/**
+ * Runs all that is due now and returns: partitions made ahead, days sealed, what is too old or too much dropped, runs of the
+ * deduplicated tiers indexed and merged.
+ */
 export async function runDue(
   databaseUrl: string,
   { signal, ...options }: DueOptions = {},
-): Promise<{ made: number; sealed: readonly Sealed[]; retained: Retained }> {
+): Promise<{ made: number; sealed: readonly Sealed[]; retained: Retained; merged: readonly Merged[] }> {
   const pool = openPool(databaseUrl, 4);
   try {
     const made = await makePartitions(pool);
     const retained = await retain(pool, { ...options, signal });
-    return { made, retained, sealed: await seal(pool, { ...sealOptions(options), signal }) };
+    const sealed = await seal(pool, { ...sealOptions(options), signal });
+    await closeRuns(pool, { isFinal: true, signal });
+    return { made, retained, sealed, merged: await mergeDueRuns(pool, { signal }) };
   } finally {
     await pool.end();
   }
@@ -104,7 +113,8 @@ async function runOnce(pool: pg.Pool, options: WorkerOptions, signal: AbortSigna
   if (signal.aborted) stop();
   signal.addEventListener('abort', stop, { once: true });
   try {
-    await runner.addJob('make_partitions', {}, { jobKey: 'make_partitions', maxAttempts: 3 });
+    for (const job of ['make_partitions', 'close_runs', 'merge_runs'])
+      await runner.addJob(job, {}, { jobKey: job, maxAttempts: 3 });
     await runner.promise;
   } finally {
     signal.removeEventListener('abort', stop);
@@ -121,6 +131,13 @@ function tasksOf(pool: pg.Pool, options: WorkerOptions): TaskList {
     async seal(_payload, { abortSignal }) {
       for (const partition of await seal(pool, { ...sealOptions(options), signal: abortSignal }))
         log.info(partition, 'sealed a partition');
+    },
+    async close_runs(_payload, { abortSignal }) {
+      await closeRuns(pool, { forMs: TURN_MS, signal: abortSignal });
+    },
+    async merge_runs(_payload, { abortSignal }) {
+      for (const merged of await mergeDueRuns(pool, { forMs: TURN_MS, signal: abortSignal }))
+        log.debug(merged, 'merged runs');
     },
     async retain(_payload, { abortSignal }) {
       if (retainDays === undefined && retainBytes === undefined) return;

@@ -1,7 +1,13 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import type pg from 'pg';
 
 /** Advisory locks that keep a job to one process at a time, in any database. */
-export const JobLock = { seal: 7234872349010, retain: 7234872349011 } as const;
+export const JobLock = {
+  seal: 7234872349010,
+  retain: 7234872349011,
+  closeRuns: 7234872349012,
+  mergeRuns: 7234872349013,
+} as const;
 
 /** SQLSTATEs: lock not available, deadlock, undefined table. */
 const UNAVAILABLE = ['55P03', '40P01', '42P01'];
@@ -49,6 +55,23 @@ export function withJobLock<T>(
     const unlock = () => client.query('select pg_advisory_unlock($1)', [lock]).catch(() => {});
     return run(client).finally(unlock);
   });
+}
+
+/** Runs at least once, and again after pauses until `forMs` are over. @throws what `signal` aborts with */
+export async function repeat(
+  {
+    forMs = 0,
+    pauseMs,
+    signal,
+  }: { forMs?: number | undefined; pauseMs: number; signal?: AbortSignal | undefined },
+  run: () => Promise<void>,
+): Promise<void> {
+  for (const end = performance.now() + forMs; ; ) {
+    signal?.throwIfAborted();
+    await run();
+    if (performance.now() + pauseMs > end) return;
+    await delay(pauseMs, undefined, signal === undefined ? {} : { signal });
+  }
 }
 
 /** Runs in a transaction, rolled back when it throws. */

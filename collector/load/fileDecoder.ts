@@ -2,7 +2,9 @@ import { type DataRecord, type MessageHeader, Session, type Sink, type Undecodab
 import { Mapper } from '../map/mapper.ts';
 import type { NoteName } from '../map/rows.ts';
 import { Batch, type DomainState } from '../store/batch.ts';
+import { Groups } from '../store/groups.ts';
 import { isSaneDay } from '../store/partitions.ts';
+import type { LedgerEntry } from './ledger.ts';
 
 /** Quarantined octets kept of one finding, and findings kept of one reason in one file; the counts are always complete. */
 const OCTETS_KEPT = 65536;
@@ -32,28 +34,33 @@ export class FileDecoder {
   readonly #exporterIds = new Map<number, number>();
   readonly #kept = new Map<string, number>();
   readonly #committed: number;
+  readonly #grouped: number;
+  #groups = new Groups();
   readonly #rejected: ReadonlyMap<number, string>;
   readonly #mapper: Mapper;
   readonly #sink: Sink;
   #ordinal = 0;
   #nowMs = 0;
   #isCommitted = false;
+  #isGrouped = false;
   #isRejected = false;
 
   /**
    * @param committed octets whose rows are in the database
+   * @param grouped octets whose observations are in the deduplicated tiers too
    * @param rejected messages (by offset) that the database refused, and why: they are put in quarantine
    * @param startsMidSession the file goes on where another of the same session ended
    */
   constructor(
     fileId: number,
-    committed: number,
+    { position: committed, groupedPosition: grouped }: Pick<LedgerEntry, 'position' | 'groupedPosition'>,
     rejected: ReadonlyMap<number, string>,
     startsMidSession: boolean,
   ) {
     this.#session = new Session({}, startsMidSession);
     this.#fileId = fileId;
     this.#committed = committed;
+    this.#grouped = grouped;
     this.#rejected = rejected;
     this.batch = new Batch(committed);
     this.#mapper = new Mapper({ count: (name: NoteName, by = 1) => this.#note(name, by) });
@@ -81,6 +88,7 @@ export class FileDecoder {
   decode(message: Buffer, offset: number): void {
     const end = offset + message.length;
     this.#isCommitted = end <= this.#committed;
+    this.#isGrouped = end <= this.#grouped;
     const rejection = this.#rejected.get(offset);
     this.#isRejected = rejection !== undefined;
     this.messages++;
@@ -120,10 +128,22 @@ export class FileDecoder {
     }
   }
 
-  /** The batch so far, with the state of the domains; goes on with a new one. */
-  takeBatch(): Batch {
+  /** Observations that no batch has taken yet. */
+  get groups(): Groups {
+    return this.#groups;
+  }
+
+  /**
+   * The batch so far, with the state of the domains; goes on with a new one.
+   * @param withGroups it takes the observations too, those of earlier batches that did not included
+   */
+  takeBatch(withGroups: boolean): Batch {
     const { batch } = this;
     batch.domains = this.#domainStates();
+    if (withGroups) {
+      batch.groups = this.#groups;
+      this.#groups = new Groups();
+    }
     this.batch = new Batch(batch.to);
     return batch;
   }
@@ -133,7 +153,7 @@ export class FileDecoder {
     if (ordinal >= MOST_RECORDS)
       throw new RangeError(`more than ${MOST_RECORDS} data records in one file: split it`);
     if (this.#isCommitted) {
-      if (record.template.isOptions) this.#mapper.map(record, header); // it may say when the exporter was started
+      this.#remember(record, header);
       return;
     }
     const { batch } = this;
@@ -152,6 +172,7 @@ export class FileDecoder {
         if (!isSaneDay(Math.floor(mapped.value.flow.start_time / DAY_US), this.#nowMs))
           this.#note('clock_out_of_range', 1);
         batch.addFlow(mapped.value, this.#fileId, ordinal, exporterId);
+        this.#groups.add(mapped.value);
         break;
       case 'statistics':
         counts.option_records++;
@@ -171,6 +192,13 @@ export class FileDecoder {
         this.#keep('not_a_flow', detail, offset, 0, null, header.observationDomainId, record.template.id);
       }
     }
+  }
+
+  /** What a record whose rows are committed still means: when its exporter was started, observations not grouped yet. */
+  #remember(record: DataRecord, header: MessageHeader): void {
+    if (this.#isGrouped && !record.template.isOptions) return;
+    const mapped = this.#mapper.map(record, header);
+    if (mapped.kind === 'flow' && !this.#isGrouped && !this.#isRejected) this.#groups.add(mapped.value);
   }
 
   #quarantine({ code, message, offset, octets, observationDomainId, setId }: Undecodable): void {

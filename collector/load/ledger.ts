@@ -21,6 +21,8 @@ export interface LedgerEntry {
   readonly fileId: number;
   /** Octets whose rows are committed. */
   readonly position: number;
+  /** Octets whose observations are committed in the deduplicated tiers; at most `position`. */
+  readonly groupedPosition: number;
   readonly status: FileStatus;
   /** Octets of the content; undefined for a journal segment. */
   readonly size: number | undefined;
@@ -43,6 +45,7 @@ export interface FoundFile {
 interface Row extends Readonly<Record<keyof FileCounts, string>> {
   readonly file_id: number;
   readonly position: string;
+  readonly grouped_position: string;
   readonly status: FileStatus;
   readonly size: string | null;
   readonly sha256: Buffer | null;
@@ -50,7 +53,7 @@ interface Row extends Readonly<Record<keyof FileCounts, string>> {
 }
 
 const columns =
-  'file_id, position, status, size, sha256, error, messages, data_records, flows, rrs + payload_rrs as rrs, quarantined';
+  'file_id, position, grouped_position, status, size, sha256, error, messages, data_records, flows, rrs + payload_rrs as rrs, quarantined';
 
 /**
  * Finds the entry of a complete file by its content, or makes it: the same content under any name, compressed or not, is
@@ -209,6 +212,7 @@ function entryOf(row: Row): LedgerEntry {
   return {
     fileId: row.file_id,
     position: Number(row.position),
+    groupedPosition: Number(row.grouped_position),
     status: row.status,
     size: row.size === null ? undefined : Number(row.size),
     error: row.error,

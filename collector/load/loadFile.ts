@@ -46,6 +46,8 @@ export interface LoadContext {
   readonly partitions: Partitions;
   /** Octets of rows that a batch collects before it is sent. */
   readonly batchBytes: () => number;
+  /** Groups of observations that are collected before they are sent. */
+  readonly mostGroups: () => number;
   /** Committed octets of the file, now and then. */
   readonly progress?: ((position: number, size: number | undefined) => void) | undefined;
   /** Tells that the file grew or was closed; only for journal segments that are being written. */
@@ -68,6 +70,11 @@ const MOST_DOMAINS = 1024;
  * PostgreSQL takes in that time, and it would wait while we decode (test/bench, "load").
  */
 const TURN_BYTES = 1 << 16;
+/**
+ * Observations are grouped over several batches until one is so old: a second of a full stream makes half as many rows as
+ * its batches one by one would.
+ */
+const LONGEST_GROUPING_MS = 1000;
 
 /**
  * Loads one file, exactly once, whatever happens in between: the ledger says where to go on. A database that is away is
@@ -205,12 +212,7 @@ async function loadFrom(
 ): Promise<FileReport> {
   const { pool } = context;
   attempt.begun.counts ??= entry.counts;
-  const decoder = new FileDecoder(
-    entry.fileId,
-    entry.position,
-    attempt.rejected,
-    origin.startsMidSession === true,
-  );
+  const decoder = new FileDecoder(entry.fileId, entry, attempt.rejected, origin.startsMidSession === true);
   const committer = new Committer(pool, context.partitions, entry.fileId);
   const { suspects } = attempt;
   let unattended = 0;
@@ -220,11 +222,15 @@ async function loadFrom(
     attempt.progressed = true;
     context.progress?.(batch.to, entry.size);
   };
-  const send = async (): Promise<void> => {
-    if (!decoder.batch.isEmpty) await submit(decoder.takeBatch());
+  const send = async (withGroups: boolean): Promise<void> => {
+    if (!decoder.batch.isEmpty || (withGroups && decoder.groups.size > 0))
+      await submit(decoder.takeBatch(withGroups));
   };
+  const areGroupsDue = (): boolean =>
+    decoder.groups.age >= LONGEST_GROUPING_MS || decoder.groups.size >= context.mostGroups();
 
-  const source = context.follow === undefined ? undefined : followWith(context.follow, send, committer);
+  const source =
+    context.follow === undefined ? undefined : followWith(context.follow, () => send(true), committer);
   for await (const block of readMessages(origin.path, source === undefined ? {} : { follow: source })) {
     // a stopped growing file ends anywhere: what its last block says of the end is not so
     if (context.signal?.aborted) break;
@@ -255,7 +261,7 @@ async function loadFrom(
         }
         const isSuspect = offset >= suspects.from && offset < suspects.to;
         if (decoder.batch.length >= context.batchBytes() || isSuspect || offset + length === suspects.from)
-          await send();
+          await send(areGroupsDue());
         at += length;
         unattended += length;
         if (unattended >= TURN_BYTES) {
@@ -266,13 +272,13 @@ async function loadFrom(
     }
   }
   if (context.signal?.aborted) {
-    await send();
+    await send(true);
     await committer.flush();
     throw new LoadStopped(origin.path);
   }
   decoder.finish();
   if (origin.kind === 'journal') await sealSegment(pool, entry.fileId, origin.path);
-  const last = decoder.takeBatch();
+  const last = decoder.takeBatch(true);
   last.outcome = { status: statusOf(decoder), error: describe(decoder) };
   await submit(last);
   await committer.flush();

@@ -34,6 +34,9 @@ const CONNECTIONS = 8;
 const BATCH_BYTES_TOTAL = 32 << 20;
 const LARGEST_BATCH_BYTES = 8 << 20;
 const SMALLEST_BATCH_BYTES = 1 << 18;
+/** Groups of observations in memory, some 25 MB, shared likewise. */
+const GROUPS_TOTAL = 100_000;
+const SMALLEST_GROUPS = 5000;
 /** Messages that trickle in are committed together, this long after the first of them. */
 const GATHER_MS = 100;
 
@@ -101,6 +104,7 @@ async function load(task: number, origin: FileOrigin, grows: boolean): Promise<v
       partitions,
       batchBytes: () =>
         Math.max(SMALLEST_BATCH_BYTES, Math.min(LARGEST_BATCH_BYTES, BATCH_BYTES_TOTAL / running)),
+      mostGroups: () => Math.max(SMALLEST_GROUPS, GROUPS_TOTAL / running),
       progress: (position, size) => send({ type: 'progress', task, position, size }),
       follow: file,
       signal: stop.signal,

@@ -1,8 +1,9 @@
 import type { MappedFlow, StatisticsRow, TombstoneRow } from '../map/rows.ts';
 import { CopyBuffer } from './copyBuffer.ts';
+import type { Groups } from './groups.ts';
 import { writeFlow, writeRr } from './tables.ts';
 
-const DAY_US = 86_400_000_000;
+const HOUR_US = 3_600_000_000;
 
 /** Counters of `ipfix_file` that a batch adds to. */
 export interface Counts {
@@ -69,6 +70,8 @@ export class Batch {
   readonly quarantine: QuarantineRow[] = [];
   /** UTC days of the rows, in days since the Unix epoch. */
   readonly days = new Set<number>();
+  /** Hours of the rows, in hours since the Unix epoch. */
+  readonly hours = new Set<number>();
   /** Positions in the file: rows of octets [from, to). */
   readonly from: number;
   to: number;
@@ -79,10 +82,12 @@ export class Batch {
   domains: readonly DomainState[] = [];
   /** Of the last batch of a file: how loading ended; committed with it, so that no end is reached twice. */
   outcome: { readonly status: 'loaded' | 'partial' | 'failed'; readonly error: string | null } | undefined;
+  /** All observations since the last batch that had any, up to `to`. */
+  groups: Groups | undefined;
   #flows: CopyBuffer | undefined;
   #packets: CopyBuffer | undefined;
   #rrs: CopyBuffer | undefined;
-  #lastDay = Number.NaN;
+  #lastHour = Number.NaN;
 
   constructor(from: number) {
     this.from = from;
@@ -108,16 +113,17 @@ export class Batch {
 
   /** Whether committing it would change anything. */
   get isEmpty(): boolean {
-    return this.to === this.from;
+    return this.to === this.from && this.groups === undefined;
   }
 
   addFlow(mapped: MappedFlow, fileId: number, ordinal: number, exporterId: number): void {
     const { flow, rrs, client, resolver } = mapped;
     const id = { fileId, ordinal };
-    const day = Math.floor(flow.start_time / DAY_US);
-    if (day !== this.#lastDay) {
-      this.days.add(day);
-      this.#lastDay = day;
+    const hour = Math.floor(flow.start_time / HOUR_US);
+    if (hour !== this.#lastHour) {
+      this.hours.add(hour);
+      this.days.add(Math.floor(hour / 24));
+      this.#lastHour = hour;
     }
     if (mapped.isPacketRecord) {
       this.#packets ??= new CopyBuffer();

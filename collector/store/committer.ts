@@ -4,9 +4,20 @@ import type pg from 'pg';
 import { from as copyFrom } from 'pg-copy-streams';
 import { addressText } from '../map/address.ts';
 import type { Batch } from './batch.ts';
-import type { CopyBuffer } from './copyBuffer.ts';
+import { CopyBuffer } from './copyBuffer.ts';
+import type { Groups } from './groups.ts';
 import type { Partitions } from './partitions.ts';
-import { copyFlowSql, copyPacketSql, copyRrSql } from './tables.ts';
+import {
+  copyFlowSql,
+  copyPacketSql,
+  copyRrSql,
+  copyTierSql,
+  type Tier,
+  writeAsked,
+  writeName,
+  writeRdata,
+  writeRrset,
+} from './tables.ts';
 
 /**
  * Batches of one file that may be on their way to the database at the same time, each on a connection of its own: with
@@ -68,10 +79,11 @@ export class Committer {
     const client = await this.#pool.connect();
     let broken: Error | undefined;
     try {
-      await client.query('begin');
+      await client.query('begin isolation level read committed');
       await copy(client, copyFlowSql, batch.flows);
       await copy(client, copyPacketSql, batch.packets);
       await copy(client, copyRrSql, batch.rrs);
+      if (batch.groups !== undefined) await copyGroups(client, batch.groups);
       await previous;
       await checkpoint(client, this.#fileId, batch);
       await client.query('commit');
@@ -89,6 +101,27 @@ export class Committer {
 async function copy(client: pg.PoolClient, sql: string, rows: CopyBuffer | undefined): Promise<void> {
   if (rows === undefined) return;
   await pipeline(Readable.from([rows.finish()]), client.query(copyFrom(sql)));
+}
+
+/** Adds grouped observations to the run of each tier that is hot. */
+async function copyGroups(client: pg.PoolClient, groups: Groups): Promise<void> {
+  if (groups.size === 0) return;
+  const { rows } = await client.query<{ run_id: number }>('select public.use_hot_run() as run_id');
+  const runId = rows[0]!.run_id; // a function returns one row
+  const write = async <Row>(
+    tier: Tier,
+    found: Iterable<Row>,
+    writeRow: (out: CopyBuffer, row: Row) => void,
+  ): Promise<void> => {
+    const out = new CopyBuffer();
+    for (const row of found) writeRow(out, row);
+    if (out.rows > 0) await copy(client, copyTierSql(tier, runId), out);
+    out.recycle();
+  };
+  await write('rrset', groups.rrsets, (out, row) => writeRrset(out, row));
+  await write('rdata', groups.rdata(), (out, row) => writeRdata(out, row));
+  await write('asked', groups.asked, writeAsked);
+  await write('dns_name', groups.names(), writeName);
 }
 
 const advanceSql = `
@@ -110,10 +143,16 @@ set position = $3,
     last_export_time = greatest(last_export_time, to_timestamp($17)),
     status = coalesce($18, status),
     error = $19,
+    grouped_position = case when $20 then $3 else grouped_position end,
     updated_at = now()
 where file_id = $1
   and position = $2
   and status = 'loading'`;
+
+/** Only ever added to: batches of several files touch the same hours, and must not wait for each other. */
+const landedSql = `
+insert into public.landed_hour (hour)
+select to_timestamp(hour * 3600::float8) from unnest($1::integer[]) as hours(hour)`;
 
 const domainsSql = `
 insert into public.ledger as l
@@ -167,9 +206,11 @@ async function checkpoint(client: pg.PoolClient, fileId: number, batch: Batch): 
     batch.lastExportTime,
     batch.outcome?.status ?? null,
     batch.outcome?.error ?? null,
+    batch.groups !== undefined,
   ]);
   if (advanced.rowCount !== 1)
     throw new PositionConflict(`file ${fileId} is not at octet ${batch.from} any more`);
+  if (batch.hours.size > 0) await client.query(landedSql, [[...batch.hours]]);
   if (batch.domains.length > 0)
     await client.query(domainsSql, [fileId, JSON.stringify(batch.domains.map(domainRow))]);
   for (const q of batch.quarantine)

@@ -5,6 +5,7 @@ const POSTGRES_EPOCH_US = 946_684_800_000_000;
 /** The years 1 to 9999: beyond, a clock is not a clock; PostgreSQL's infinity says so. */
 const YEAR_10000_US = 253_402_300_800_000_000;
 const FIRST_YEAR_US = -62_135_596_800_000_000;
+const DAY_US = 86_400_000_000;
 const TWO_32 = 4294967296;
 /** "PGCOPY\n\377\r\n\0", flags, length of the header extension. */
 const SIGNATURE = Buffer.from('5047434f50590aff0d0a000000000000000000', 'hex');
@@ -113,6 +114,14 @@ export class CopyBuffer {
     else if (microseconds >= YEAR_10000_US) this.int64Halves(0x7fffffff, 0xffffffff);
     else if (microseconds < FIRST_YEAR_US) this.int64Halves(0x80000000, 0);
     else this.int64(microseconds - POSTGRES_EPOCH_US);
+  }
+
+  /** date from days since the Unix epoch; impossible ones become ±infinity. */
+  date(days: number): void {
+    const microseconds = days * DAY_US;
+    const isPast = microseconds < FIRST_YEAR_US;
+    if (isPast || microseconds >= YEAR_10000_US) this.int32(isPast ? -0x80000000 : 0x7fffffff);
+    else this.int32(days - POSTGRES_EPOCH_US / DAY_US);
   }
 
   /** text from a string of ASCII characters. */

@@ -14,7 +14,7 @@ afterEach(() => database.drop());
 
 async function forgetEverything(): Promise<void> {
   await database.pool.query(
-    'drop schema dnstrail_migrations cascade; drop schema partitions cascade; drop schema public cascade; create schema public',
+    'drop schema dnstrail_migrations cascade; drop schema partitions cascade; drop schema runs cascade; drop schema public cascade; create schema public',
   );
 }
 

@@ -5,9 +5,13 @@ export interface Contents {
   readonly flow: string;
   readonly flow_packet: string;
   readonly dns_rr: string;
+  readonly rrset: string;
+  readonly rdata: string;
+  readonly asked: string;
+  readonly dns_name: string;
 }
 
-const tables = ['flow', 'flow_packet', 'dns_rr'] as const;
+const tables = ['flow', 'flow_packet', 'dns_rr', 'rrset', 'rdata', 'asked', 'dns_name'] as const;
 
 /**
  * Digests of all rows without the ids that depend on the order of loading.
@@ -24,7 +28,8 @@ export async function contentsOf(
          where attrelid = $1::regclass and attnum > 0 and not attisdropped and attname not in ('flow_id', 'exporter_id')`,
         [`public.${table}`],
       );
-      const columns = `${rows[0]!.columns}${ordinals ? ', flow_id & 4294967295' : ''}`;
+      const hasOrdinal = ['flow', 'flow_packet', 'dns_rr'].includes(table);
+      const columns = `${rows[0]!.columns}${ordinals && hasOrdinal ? ', flow_id & 4294967295' : ''}`;
       const digest = await pool.query<{ digest: string }>(
         `select count(*) || ' rows, ' || coalesce(sum(hashtextextended(row(${columns})::text, 0)::numeric), 0) as digest
          from public.${table}`,

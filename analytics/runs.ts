@@ -1,0 +1,188 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type pg from 'pg';
+import { inTransaction, isUnavailable } from './session.ts';
+import { type Tier, type TierName, tiers } from './tiers.ts';
+
+/** Class of the advisory lock that loaders hold on the run they add rows to; see use_hot_run(). */
+const HOT_RUN_LOCK = 1381323092;
+const POLL_MS = 50;
+/** Waiting longer for a table's lock would make the queries that queue behind us wait. */
+const LOCK_TIMEOUT = '100ms';
+
+/** Makes the hot run a closed one, when it has rows and is large and old enough: loaders go on with a new one. */
+export async function closeHotRun(
+  client: pg.PoolClient,
+  { bytes, seconds }: { bytes: number; seconds: number },
+): Promise<boolean> {
+  const { rows } = await client.query<{ bytes: string; seconds: number }>(
+    `select max(pg_relation_size(format('runs.%I', tier || '_' || run_id)::regclass)) as bytes,
+       extract(epoch from now() - min(created_at))::float8 as seconds
+     from public.run where state = 'hot'`,
+  );
+  const hot = rows[0];
+  if (hot === undefined || Number(hot.bytes) < bytes || hot.seconds < seconds) return false;
+  await client.query('select public.next_hot_run()');
+  return true;
+}
+
+/** Indexes the runs that are closed, once the last loader is done with them. @returns how many */
+export async function indexClosedRuns(client: pg.PoolClient, signal?: AbortSignal): Promise<number> {
+  const { rows } = await client.query<{ tier: TierName; run_id: number }>(
+    `select tier, run_id from public.run where state = 'closed' order by run_id, tier`,
+  );
+  for (const { tier, run_id: runId } of rows) {
+    await waitForLoaders(client, runId, signal);
+    await inTransaction(client, () => makeReady(client, tier, runId, false));
+  }
+  return rows.length;
+}
+
+/**
+ * Polls instead of waiting in the queue: a loader that asks for the lock behind us would wait for us, and we for another
+ * one of the same file, whose commit waits for the first.
+ */
+async function waitForLoaders(client: pg.PoolClient, runId: number, signal?: AbortSignal): Promise<void> {
+  for (;;) {
+    signal?.throwIfAborted();
+    const { rows } = await client.query<{ taken: boolean }>('select pg_try_advisory_lock($1, $2) as taken', [
+      HOT_RUN_LOCK,
+      runId,
+    ]);
+    if (rows[0]?.taken) break;
+    await delay(POLL_MS);
+  }
+  await client.query('select pg_advisory_unlock($1, $2)', [HOT_RUN_LOCK, runId]);
+}
+
+/** Indexes a run that gets no more rows. */
+async function makeReady(
+  client: pg.PoolClient,
+  tier: TierName,
+  runId: number,
+  hasTrigrams: boolean,
+): Promise<void> {
+  const definition: Tier = tiers[tier];
+  const table = `runs.${tier}_${runId}`;
+  const indexes = { ...definition.indexes, ...(hasTrigrams ? definition.trigrams : {}) };
+  for (const [suffix, index] of Object.entries(indexes))
+    await client.query(`create index ${tier}_${runId}_${suffix} on ${table} ${index}`);
+  await client.query(`analyze ${table}`);
+  await client.query(
+    `update public.run
+     set state = case when pg_relation_size($3::regclass) = 0 then 'empty' else 'ready' end,
+       rows = (select reltuples from pg_catalog.pg_class where oid = $3::regclass),
+       bytes = pg_total_relation_size($3::regclass),
+       closed_at = coalesce(closed_at, now())
+     where tier = $1 and run_id = $2`,
+    [tier, runId, table],
+  );
+}
+
+export interface Run {
+  readonly runId: number;
+  readonly bytes: number;
+}
+
+/** The indexed runs of a tier. */
+export async function readyRuns(client: pg.PoolClient, tier: TierName): Promise<Run[]> {
+  const { rows } = await client.query<{ run_id: number; bytes: string }>(
+    `select run_id, bytes from public.run where tier = $1 and state = 'ready' order by run_id`,
+    [tier],
+  );
+  return rows.map(({ run_id, bytes }) => ({ runId: run_id, bytes: Number(bytes) }));
+}
+
+/**
+ * Moves the rows of several runs, equal keys added up, into a new one. A reader sees either them or it: the new table is
+ * a part of the tier, empty, before any statement that sees its rows was planned; the rows move in one transaction, and
+ * the old tables stay until nobody can see their rows.
+ * @returns rows of the new run; undefined when statements that began before could not be waited for
+ */
+export async function mergeRuns(
+  client: pg.PoolClient,
+  tier: TierName,
+  from: readonly Run[],
+  hasTrigrams: boolean,
+): Promise<number | undefined> {
+  const runId = await emptyRun(client, tier);
+  if (!(await waitForReaders(client, tier))) return undefined;
+  const { columns, merged } = tiers[tier];
+  const tables = from.map(run => `runs.${tier}_${run.runId}`);
+  const rows = tables.map(table => `select ${columns} from ${table}`).join(' union all ');
+  return inTransaction(client, async () => {
+    const { rowCount } = await client.query(
+      `insert into runs.${tier}_${runId} (${columns}) ${merged.replace('$runs', `(${rows}) as runs`)}`,
+    );
+    for (const table of tables) await client.query(`delete from ${table}`);
+    await makeReady(client, tier, runId, hasTrigrams);
+    await client.query(`update public.run set state = 'empty' where tier = $1 and run_id = any ($2)`, [
+      tier,
+      from.map(run => run.runId),
+    ]);
+    return rowCount ?? 0;
+  });
+}
+
+/** A new run without rows, or the one that a merge which did not come to its end has left. */
+async function emptyRun(client: pg.PoolClient, tier: TierName): Promise<number> {
+  const left = await client.query<{ run_id: number }>(
+    `select run_id from public.run where tier = $1 and state = 'sorting'`,
+    [tier],
+  );
+  if (left.rows[0] !== undefined) return left.rows[0].run_id;
+  const { rows } = await client.query<{ run_id: number }>(
+    `select next.run_id, public.make_run($1, next.run_id, 'sorting')
+     from (select nextval('public.run_id_seq')::integer as run_id) as next`,
+    [tier],
+  );
+  return rows[0]!.run_id; // one row
+}
+
+const PATIENCE_MS = 5000;
+
+/**
+ * Waits for the transactions that have used the tier: one of their statements may have been planned before the new run
+ * was there, and see its rows no more than those that were moved into it.
+ */
+async function waitForReaders(client: pg.PoolClient, tier: TierName): Promise<boolean> {
+  let readers: readonly string[] | undefined;
+  for (const end = performance.now() + PATIENCE_MS; ; await delay(POLL_MS)) {
+    const { rows } = await client.query<{ reader: string }>(
+      `select distinct virtualtransaction as reader from pg_catalog.pg_locks
+       where locktype = 'relation' and relation = $1::regclass and pid <> pg_backend_pid()
+         and database = (select oid from pg_catalog.pg_database where datname = current_database())`,
+      [`public.${tier}_gravel`],
+    );
+    const now = new Set(rows.map(({ reader }) => reader));
+    readers = readers === undefined ? [...now] : readers.filter(reader => now.has(reader));
+    if (readers.length === 0) return true;
+    if (performance.now() > end) return false;
+  }
+}
+
+/**
+ * Drops the tables whose rows have moved, as soon as every transaction has ended that ran when they did. A transaction is
+ * known by its virtual id, which pg_locks shows to everybody.
+ */
+export async function dropEmptyRuns(client: pg.PoolClient): Promise<void> {
+  await client.query(
+    `update public.run
+     set waits_for = array(
+       select virtualxid from pg_catalog.pg_locks
+       where locktype = 'virtualxid' and granted and pid <> pg_backend_pid())
+     where state = 'empty' and waits_for is null`,
+  );
+  const { rows } = await client.query<{ tier: TierName; run_id: number }>(
+    `select tier, run_id from public.run
+     where state = 'empty'
+       and not waits_for && array(select virtualxid from pg_catalog.pg_locks where locktype = 'virtualxid' and granted)`,
+  );
+  for (const { tier, run_id: runId } of rows)
+    await inTransaction(client, async () => {
+      await client.query(`set local lock_timeout = '${LOCK_TIMEOUT}'`);
+      await client.query(`drop table runs.${tier}_${runId}`);
+      await client.query('delete from public.run where tier = $1 and run_id = $2', [tier, runId]);
+    }).catch(error => {
+      if (!isUnavailable(error)) throw error; // in use: the next time
+    });
+}

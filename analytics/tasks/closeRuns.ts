@@ -1,0 +1,41 @@
+import type pg from 'pg';
+import { closeHotRun, indexClosedRuns } from '../runs.ts';
+import { JobLock, repeat, withJobLock } from '../session.ts';
+
+/**
+ * A lookup reads the rows of the hot run one by one: 6 MB take some 5 ms. Closing it more often than that makes runs so
+ * small that merging them costs more; past the larger size it is closed at once.
+ */
+const HOT_BYTES = 6 << 20;
+const HOT_SECONDS = 10;
+const LARGEST_HOT_BYTES = 96 << 20;
+const PAUSE_MS = 500;
+
+export interface CloseOptions {
+  /** Close the hot run whatever its size. */
+  readonly isFinal?: boolean | undefined;
+  /** Look again for this long. */
+  readonly forMs?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * Closes the hot run of the deduplicated tiers when it is due, and indexes what is closed. Loaders go on with the next.
+ * Only one process does it at a time; the others return at once.
+ * @returns runs indexed
+ */
+export async function closeRuns(pool: pg.Pool, options: CloseOptions = {}): Promise<number> {
+  const { isFinal = false, forMs, signal } = options;
+  const indexed = await withJobLock(pool, JobLock.closeRuns, signal, async client => {
+    await client.query('set max_parallel_maintenance_workers = 0'); // one thread: the other ones load
+    let count = 0;
+    await repeat({ forMs, pauseMs: PAUSE_MS, signal }, async () => {
+      if (isFinal) await closeHotRun(client, { bytes: 1, seconds: 0 });
+      else if (!(await closeHotRun(client, { bytes: HOT_BYTES, seconds: HOT_SECONDS })))
+        await closeHotRun(client, { bytes: LARGEST_HOT_BYTES, seconds: 0 });
+      count += await indexClosedRuns(client, signal);
+    });
+    return count;
+  });
+  return indexed ?? 0;
+}
