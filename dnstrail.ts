@@ -7,10 +7,15 @@ import { Command, Option } from 'commander';
 import type pg from 'pg';
 import { archivesAt } from './analytics/archive.ts';
 import { describeRetained, describeSealed } from './analytics/describe.ts';
+import { addDetectionCommands } from './analytics/detect/commands.ts';
 import { startWorker } from './analytics/main.ts';
 import { restoreArchive } from './analytics/restore.ts';
 import { retain } from './analytics/tasks/retain.ts';
 import { seal } from './analytics/tasks/seal.ts';
+import { type ExportFilter, exportCof } from './collector/cof/exportCof.ts';
+import { type ImportReport, importCof } from './collector/cof/importCof.ts';
+import { withSpooled } from './collector/cof/spool.ts';
+import { importLine, summariseImports } from './collector/cof/summary.ts';
 import { decodeFile } from './collector/inspect/decode.ts';
 import { describeHealth, examineFile, newestFiles, SKEW_SECONDS } from './collector/inspect/doctor.ts';
 import type { RowFormat } from './collector/inspect/printRows.ts';
@@ -85,6 +90,52 @@ command(
     ),
   )
   .action(load);
+
+command(
+  'cof',
+  'import what another passive DNS observed (Common Output Format: one JSON object a line), each content once',
+  databaseSettings,
+  program.command('import').description('take over data of other systems'),
+)
+  .argument('<file...>', 'files (.gz too); - is standard input')
+  .option(
+    '--source <name>',
+    'mark the rows with this source (default: the name of each file without its extensions)',
+  )
+  .option('--json', 'print one JSON object instead of a line per file')
+  .addHelpText(
+    'after',
+    examples(
+      'dnstrail import cof --source https://www.circl.lu/pdns/ circl.ndjson.gz',
+      'dnsdbq -r "*.example.com" -j | dnstrail import cof --source dnsdb -',
+    ),
+  )
+  .action(importFiles);
+
+command(
+  'cof',
+  'write the deduplicated RRsets to standard output in the Common Output Format (NDJSON)',
+  databaseSettings,
+  program.command('export').description('give data to other systems'),
+)
+  .option(
+    '--since <time>',
+    'last seen at or after: 2026-01-31, 2026-01-31T12:00:00Z, Unix seconds, or 7d for the last seven days',
+  )
+  .option('--until <time>', 'first seen at or before')
+  .option('--name <name>', 'owner name, or *.domain for all names below it (not the domain itself)')
+  .option('--type <type>', 'RR type')
+  .option('--source <name>', 'only of this source; "observed" is what was observed here')
+  .addHelpText(
+    'after',
+    examples(
+      'dnstrail export cof | gzip > rrsets.ndjson.gz',
+      "dnstrail export cof --name '*.example.com' --type AAAA --since 30d",
+    ),
+  )
+  .action((flags: Flags & ExportFilter) =>
+    withSchema(flags, (_database, pool) => printing(() => exportCof(pool, flags, process.stdout))),
+  );
 
 command(
   'work',
@@ -216,9 +267,21 @@ command(
   .addHelpText('after', examples('dnstrail doctor', 'dnstrail doctor sensor1-20261121000000-00000.yaf'))
   .action(doctor);
 
+addDetectionCommands<Flags>({
+  program,
+  command: (name, description, parent) => command(name, description, databaseSettings, parent),
+  examples,
+  withPool: (flags, run) => withSchema(flags, (_database, pool) => run(pool)),
+});
+
 /** A subcommand with flags for the settings it uses. */
-function command(name: string, description: string, used: readonly SettingName[]): Command {
-  const made = program.command(name).description(description);
+function command(
+  name: string,
+  description: string,
+  used: readonly SettingName[],
+  parent: Command = program,
+): Command {
+  const made = parent.command(name).description(description);
   for (const key of used) {
     const { env, meaning, default: fallback } = settings[key];
     const flag = key.replace(/[A-Z]/g, letter => `-${letter.toLowerCase()}`);
@@ -335,6 +398,34 @@ async function load(paths: string[], flags: Flags & { json?: boolean; exporter?:
     );
     progress.clear();
     const summary = summarise(reports);
+    console.log(flags.json ? JSON.stringify(summary) : summary.text);
+    if (!summary.isComplete) process.exitCode = 1;
+  });
+}
+
+async function importFiles(
+  paths: string[],
+  flags: Flags & { json?: boolean; source?: string },
+): Promise<void> {
+  const { source } = flags;
+  if (paths.includes('-') && source === undefined)
+    throw new Error('standard input has no name: say with --source where the data is from');
+  await withSchema(flags, async (_database, pool) => {
+    const progress = new LoadProgress(process.stderr);
+    const reports: ImportReport[] = [];
+    for (const shownPath of paths) {
+      const run = (path: string) =>
+        importCof(pool, path, {
+          source,
+          shownPath,
+          progress: (position, size) => progress.update(shownPath, position, size),
+        });
+      const report = await (shownPath === '-' ? withSpooled(process.stdin, run) : run(shownPath));
+      progress.clear();
+      if (!flags.json) console.log(importLine(report));
+      reports.push(report);
+    }
+    const summary = summariseImports(reports);
     console.log(flags.json ? JSON.stringify(summary) : summary.text);
     if (!summary.isComplete) process.exitCode = 1;
   });

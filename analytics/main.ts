@@ -1,10 +1,14 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Logger, parseCrontab, type Runner, run, type TaskList } from 'graphile-worker';
 import pg from 'pg';
+import { z } from 'zod';
 import { isTransient } from '../common/database.ts';
 import { log } from '../common/log.ts';
 import { crontab } from './crontab.ts';
+import { deliver, queueDeliveries } from './detect/deliver.ts';
+import { withSession } from './session.ts';
 import { closeRuns } from './tasks/closeRuns.ts';
+import { detect } from './tasks/detect.ts';
 import { makePartitions } from './tasks/makePartitions.ts';
 import { type Merged, mergeDueRuns } from './tasks/mergeRuns.ts';
 import { type Retained, retain } from './tasks/retain.ts';
@@ -22,6 +26,8 @@ const TURN_MS = 55_000;
 const PATIENCE_MS = 500;
 /** A worker that ran this long did not fail to start: the next attempt comes soon again. */
 const STABLE_MS = 60_000;
+
+const deliverySchema = z.object({ id: z.number() });
 
 export interface WorkerOptions {
   readonly databaseUrl: string;
@@ -61,7 +67,7 @@ export interface DueOptions extends Omit<WorkerOptions, 'databaseUrl'> {
 
 /**
  * Runs all that is due now and returns: partitions made ahead, days sealed, what is too old or too much dropped, runs of the
- * deduplicated tiers indexed and merged.
+ * deduplicated tiers indexed and merged, windows with new records looked at by the detectors.
  */
 export async function runDue(
   databaseUrl: string,
@@ -73,6 +79,7 @@ export async function runDue(
     const retained = await retain(pool, { ...options, signal });
     const sealed = await seal(pool, { ...sealOptions(options), signal });
     await closeRuns(pool, { isFinal: true, signal });
+    await detect(pool, { isUrgent: true, signal });
     return { made, retained, sealed, merged: await mergeDueRuns(pool, { signal }) };
   } finally {
     await pool.end();
@@ -133,17 +140,30 @@ function tasksOf(pool: pg.Pool, options: WorkerOptions): TaskList {
         log.info(partition, 'sealed a partition');
     },
     async close_runs(_payload, { abortSignal }) {
-      await closeRuns(pool, { forMs: TURN_MS, signal: abortSignal });
+      await unlessAborted(abortSignal, () => closeRuns(pool, { forMs: TURN_MS, signal: abortSignal }));
     },
     async merge_runs(_payload, { abortSignal }) {
-      for (const merged of await mergeDueRuns(pool, { forMs: TURN_MS, signal: abortSignal }))
-        log.debug(merged, 'merged runs');
+      await unlessAborted(abortSignal, () => mergeDueRuns(pool, { forMs: TURN_MS, signal: abortSignal }));
+    },
+    async detect(_payload, { abortSignal }) {
+      await detect(pool, { signal: abortSignal });
+      await withSession(pool, abortSignal, queueDeliveries);
+    },
+    async deliver(payload, { abortSignal }) {
+      await deliver(pool, deliverySchema.parse(payload).id, abortSignal);
     },
     async retain(_payload, { abortSignal }) {
       if (retainDays === undefined && retainBytes === undefined) return;
       await retain(pool, { retainDays, retainBytes, archiveDirectory, signal: abortSignal });
     },
   };
+}
+
+/** Jobs that look after something all the time are always cut short: that is no failure to count. */
+async function unlessAborted(signal: AbortSignal | undefined, run: () => Promise<unknown>): Promise<void> {
+  await run().catch(error => {
+    if (!signal?.aborted) throw error;
+  });
 }
 
 function sealOptions({ sealAfterSeconds }: { sealAfterSeconds?: number | undefined }) {

@@ -50,6 +50,15 @@ export function restoreArchive(pool: pg.Pool, directory: string): Promise<Restor
             `${directory} gave ${copy.rowCount} rows of ${parent}, not ${tables[parent].rows}`,
           );
       }
+      await client.query(
+        `insert into public.landed_hour (hour) select $1::timestamp at time zone 'UTC' + make_interval(hours => h) from generate_series(0, 23) as h`,
+        [day],
+      );
+      await client.query(
+        `update public.fact_hour set is_complete = true
+         where hour >= $1::timestamp at time zone 'UTC' and hour < ($1::date + 1)::timestamp at time zone 'UTC'`,
+        [day],
+      );
       return {
         path: directory,
         day,

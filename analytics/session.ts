@@ -7,6 +7,7 @@ export const JobLock = {
   retain: 7234872349011,
   closeRuns: 7234872349012,
   mergeRuns: 7234872349013,
+  detect: 7234872349014,
 } as const;
 
 /** SQLSTATEs: lock not available, deadlock, undefined table. */
@@ -57,20 +58,17 @@ export function withJobLock<T>(
   });
 }
 
-/** Runs at least once, and again after pauses until `forMs` are over. @throws what `signal` aborts with */
+/** Runs at least once, and again after pauses until `forMs` are over or `signal` aborts. */
 export async function repeat(
-  {
-    forMs = 0,
-    pauseMs,
-    signal,
-  }: { forMs?: number | undefined; pauseMs: number; signal?: AbortSignal | undefined },
+  options: { forMs?: number | undefined; pauseMs: number; signal?: AbortSignal | undefined },
   run: () => Promise<void>,
 ): Promise<void> {
+  const { forMs = 0, pauseMs, signal } = options;
   for (const end = performance.now() + forMs; ; ) {
-    signal?.throwIfAborted();
     await run();
     if (performance.now() + pauseMs > end) return;
-    await delay(pauseMs, undefined, signal === undefined ? {} : { signal });
+    await delay(pauseMs, undefined, signal === undefined ? {} : { signal }).catch(() => {});
+    if (signal?.aborted) return;
   }
 }
 

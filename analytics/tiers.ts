@@ -19,6 +19,9 @@ const period = `case
     else date_trunc('year', time_first, 'UTC')
   end`;
 
+/** What is_below() asks: its body compares in the default collation, whatever that of the column. */
+const reversed = (column: string) => `((public.reversed_name(${column}) collate "default") text_pattern_ops)`;
+
 /**
  * Rows are sorted by what they are looked up by, so that an answer is in few pages: names by their end, with all of a
  * domain together, addresses by value.
@@ -33,7 +36,7 @@ export const tiers = {
       order by reversed, rrtype, bailiwick_length, rdata, source_id, period`,
     indexes: {
       rrname_idx: '(rrname)',
-      reversed_idx: '(reverse(rrname) text_pattern_ops)',
+      reversed_idx: reversed('rrname'),
     },
   },
   rdata: {
@@ -46,7 +49,7 @@ export const tiers = {
     indexes: {
       rdata_ip_idx: '(rdata_ip) where rdata_ip is not null',
       rdata_name_idx: '(rdata_name) where rdata_name is not null',
-      reversed_idx: '(reverse(rdata_name) text_pattern_ops) where rdata_name is not null',
+      reversed_idx: `${reversed('rdata_name')} where rdata_name is not null`,
     },
   },
   asked: {
@@ -70,7 +73,7 @@ export const tiers = {
       order by reversed, domain_length`,
     indexes: {
       rrname_idx: '(rrname)',
-      reversed_idx: '(reverse(rrname) text_pattern_ops)',
+      reversed_idx: reversed('rrname'),
     },
     trigrams: {
       trigram_idx: 'using gin (rrname extensions.gin_trgm_ops)',

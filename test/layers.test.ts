@@ -25,6 +25,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
     'collector/ipfix',
     'common',
   ],
+  'collector/cof': ['collector/cof', 'collector/store', 'collector/map', 'collector/source', 'common'],
   'collector/inspect': ['collector/inspect', 'collector/source', 'collector/ipfix', 'common'],
 };
 

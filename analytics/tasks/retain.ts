@@ -72,6 +72,11 @@ async function dropDay(
     await lockParents(client);
     for (const partition of partitions) await client.query(`drop table if exists ${partition}`);
     await client.query('delete from public.partition_life where day = $1', [day]);
+    await client.query(
+      `update public.fact_hour set is_complete = false
+       where hour >= $1::timestamp at time zone 'UTC' and hour < ($1::date + 1)::timestamp at time zone 'UTC'`,
+      [day],
+    );
     return path;
   });
 }

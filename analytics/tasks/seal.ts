@@ -26,7 +26,6 @@ interface Due {
   readonly name: string;
   readonly parent: Parent;
   readonly bytes: string;
-  readonly is_late: boolean;
 }
 
 /**
@@ -49,7 +48,7 @@ delete from public.partition_life
 where to_regclass('partitions.' || quote_ident(name)) is null`;
 
 const dueSql = `
-select name, parent, bytes::text, sealed_at is not null as is_late
+select name, parent, bytes::text
 from public.partition_life
 where day < $1
   and bytes > coalesce(sealed_bytes, 0)
@@ -90,11 +89,7 @@ export async function seal(pool: pg.Pool, options: SealOptions = {}): Promise<Se
   return sealed ?? [];
 }
 
-async function sealOne(
-  client: pg.PoolClient,
-  { name, parent, bytes, is_late }: Due,
-  hasGin: boolean,
-): Promise<void> {
+async function sealOne(client: pg.PoolClient, { name, parent, bytes }: Due, hasGin: boolean): Promise<void> {
   const table = `partitions.${client.escapeIdentifier(name)}`;
   for (const { suffix, definition, withoutGin } of sealedIndexes[parent]) {
     const index = client.escapeIdentifier(`${name}_${suffix}`);
@@ -105,7 +100,7 @@ async function sealOne(
       );
     });
   }
-  if (is_late) await client.query(tidySql, [name]);
+  await client.query(tidySql, [name]);
   await client.query(`analyze ${table}`);
   await client.query(
     'update public.partition_life set sealed_at = now(), sealed_bytes = $2 where name = $1',
@@ -113,7 +108,7 @@ async function sealOne(
   );
 }
 
-/** Late rows wait in lists of the GINs and in pages that no BRIN summarises. */
+/** Late rows wait in lists of the GINs; pages that no BRIN summarises are there also when it was made with its partition. */
 const tidySql = `
 select case am.amname when 'gin' then gin_clean_pending_list(i.indexrelid) when 'brin' then brin_summarize_new_values(i.indexrelid) end
 from pg_catalog.pg_index as i

@@ -4,20 +4,10 @@ import type pg from 'pg';
 import { from as copyFrom } from 'pg-copy-streams';
 import { addressText } from '../map/address.ts';
 import type { Batch } from './batch.ts';
-import { CopyBuffer } from './copyBuffer.ts';
+import type { CopyBuffer } from './copyBuffer.ts';
 import type { Groups } from './groups.ts';
 import type { Partitions } from './partitions.ts';
-import {
-  copyFlowSql,
-  copyPacketSql,
-  copyRrSql,
-  copyTierSql,
-  type Tier,
-  writeAsked,
-  writeName,
-  writeRdata,
-  writeRrset,
-} from './tables.ts';
+import { copyFlowSql, copyPacketSql, copyRrSql, copyTierSql } from './tables.ts';
 
 /**
  * Batches of one file that may be on their way to the database at the same time, each on a connection of its own: with
@@ -103,25 +93,18 @@ async function copy(client: pg.PoolClient, sql: string, rows: CopyBuffer | undef
   await pipeline(Readable.from([rows.finish()]), client.query(copyFrom(sql)));
 }
 
-/** Adds grouped observations to the run of each tier that is hot. */
-async function copyGroups(client: pg.PoolClient, groups: Groups): Promise<void> {
+/**
+ * Adds grouped observations to the run of each tier that is hot, in a transaction that must be READ COMMITTED.
+ * @param sourceId public.rrset_source; 0 for what was observed here
+ */
+export async function copyGroups(client: pg.PoolClient, groups: Groups, sourceId = 0): Promise<void> {
   if (groups.size === 0) return;
   const { rows } = await client.query<{ run_id: number }>('select public.use_hot_run() as run_id');
   const runId = rows[0]!.run_id; // a function returns one row
-  const write = async <Row>(
-    tier: Tier,
-    found: Iterable<Row>,
-    writeRow: (out: CopyBuffer, row: Row) => void,
-  ): Promise<void> => {
-    const out = new CopyBuffer();
-    for (const row of found) writeRow(out, row);
-    if (out.rows > 0) await copy(client, copyTierSql(tier, runId), out);
-    out.recycle();
-  };
-  await write('rrset', groups.rrsets, (out, row) => writeRrset(out, row));
-  await write('rdata', groups.rdata(), (out, row) => writeRdata(out, row));
-  await write('asked', groups.asked, writeAsked);
-  await write('dns_name', groups.names(), writeName);
+  for (const [tier, tierRows] of groups.finish(sourceId)) {
+    if (tierRows.rows > 0) await copy(client, copyTierSql(tier, runId), tierRows);
+    tierRows.recycle();
+  }
 }
 
 const advanceSql = `
@@ -152,7 +135,7 @@ where file_id = $1
 /** Only ever added to: batches of several files touch the same hours, and must not wait for each other. */
 const landedSql = `
 insert into public.landed_hour (hour)
-select to_timestamp(hour * 3600::float8) from unnest($1::integer[]) as hours(hour)`;
+select to_timestamp(hour * 3600) from unnest($1::float8[]) as hours(hour)`;
 
 const domainsSql = `
 insert into public.ledger as l

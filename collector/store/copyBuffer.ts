@@ -157,6 +157,58 @@ export class CopyBuffer {
     }
   }
 
+  /** Writes a time over one that was written at `at`, where its length stands. */
+  setTime(at: number, microseconds: number): void {
+    const end = this.#at;
+    this.#at = at;
+    this.time(microseconds);
+    this.#at = end;
+  }
+
+  /** Writes a 64-bit integer over one that was written at `at`, where its length stands. */
+  setInt64(at: number, value: number): void {
+    const end = this.#at;
+    this.#at = at;
+    this.int64(value);
+    this.#at = end;
+  }
+
+  /** The 32-bit integer that was written at `at`, where its length stands. */
+  int32At(at: number): number {
+    return this.#view.getInt32(at + 4);
+  }
+
+  /** The 16-bit integer that was written at `at`, where its length stands. */
+  int16At(at: number): number {
+    return this.#view.getInt16(at + 4);
+  }
+
+  /** Writes a 16-bit integer over one that was written at `at`, where its length stands. */
+  setInt16(at: number, value: number): void {
+    this.#view.setInt16(at + 4, value);
+  }
+
+  /** Octets of the value that was written at `at`, where its length stands, without that. */
+  lengthAt(at: number): number {
+    return this.#view.getInt32(at);
+  }
+
+  /** Whether the octets from `at` are those of a string of ASCII characters. */
+  hasAscii(at: number, value: string): boolean {
+    const octets = this.#octets;
+    for (let i = 0; i < value.length; i++) if (octets[at + i] !== value.charCodeAt(i)) return false;
+    return true;
+  }
+
+  /** Whether the inet value that was written at `at`, where its length stands, is this address. */
+  hasInet(at: number, address: Address): boolean {
+    if (typeof address === 'number')
+      return this.#view.getInt32(at) === 8 && this.#view.getInt32(at + 8) === (address | 0);
+    if (this.#view.getInt32(at) !== 20) return false;
+    for (let i = 0; i < address.length; i++) if (this.#octets[at + 8 + i] !== address[i]) return false;
+    return true;
+  }
+
   /** The complete COPY stream, a view: nothing may be written any more. */
   finish(): Buffer {
     if (this.#octets.length - this.#at < 2) this.#grow(this.#at + 2);

@@ -1,69 +1,70 @@
 import { registeredDomainLength } from '../../common/registeredDomain.ts';
 import type { Address, MappedFlow, RrRow } from '../map/rows.ts';
+import { CopyBuffer } from './copyBuffer.ts';
+import { CountedRows } from './countedRows.ts';
 import { canonicalOrder, type SetValue, targetOf } from './rdataSet.ts';
+import type { Tier } from './tables.ts';
 
 const DAY_US = 86_400_000_000;
-/** Above so many records of one flow (zone transfers), sets are found through a map. */
-const FEW = 64;
+const A = 1;
 const NS = 2;
 const SOA = 6;
 /** Pseudo-types: not data of any zone (OPT, TKEY, TSIG). */
 const PSEUDO_TYPES: ReadonlySet<number> = new Set([41, 249, 250]);
 
-/** How often and when something was observed; times in microseconds since the Unix epoch. */
-interface Observed {
-  count: number;
-  first: number;
-  last: number;
+/** Octets from the beginning of a row in COPY format to the length of a column: two, then four and its own for each. */
+const RrsetColumn = { rrtype: 38, sourceId: 46, bailiwickLength: 52, rrname: 58 } as const;
+const ASKED_CLIENT = 52;
+const NAME_RRNAME = 32;
+const IPV4_OCTETS = 12;
+const IPV6_OCTETS = 24;
+
+/** An RRset of one response: its records of one owner name and type (RFC 2181 section 5). Used again for each flow. */
+interface ResponseSet {
+  rrname: string;
+  rrtype: number;
+  dnsId: number | null;
+  readonly values: SetValue[];
 }
 
-/** Piece of `rrset`: one set of one UTC day. */
-export interface RrsetGroup extends Observed {
+/** What another passive DNS observed; times in microseconds since the Unix epoch. */
+export interface ForeignRrset {
   readonly rrname: string;
   readonly rrtype: number;
-  readonly bailiwickLength: number;
-  /** In canonical order. */
-  readonly values: readonly SetValue[];
-}
-
-/** Piece of `rdata`: one value of one owner name in one UTC day. */
-export interface RdataGroup extends Observed {
-  readonly rrname: string;
-  readonly rrtype: number;
-  readonly ip: Address | null;
-  readonly target: string | null;
-  /** Null where it is the address or the target. */
-  readonly rdata: string | null;
-}
-
-/** Piece of `asked`: one name, client and UTC day. */
-export interface AskedGroup extends Observed {
-  readonly rrname: string;
-  readonly client: Address;
-  /** Days since the Unix epoch. */
-  readonly day: number;
-}
-
-/** Piece of `dns_name`. */
-export interface NameGroup {
-  readonly rrname: string;
-  first: number;
-  last: number;
+  /** End of the owner name; null where the other does not say. */
+  readonly bailiwick: string | null;
+  /** Without repetitions; of type A with their address. */
+  readonly values: SetValue[];
+  readonly count: number;
+  readonly first: number;
+  readonly last: number;
 }
 
 /**
- * Observations with their equals merged, between two commits of them. Only what changes with every observation is done
- * for every observation; values one by one and names follow from the groups.
+ * Observations with their equals added up, between two commits of them: rows of `rrset`, `rdata`, `asked` and `dns_name`
+ * in COPY format.
  */
 export class Groups {
-  readonly #rrsets = new Map<string, RrsetGroup>();
-  readonly #asked = new Map<string, AskedGroup>();
+  readonly #rrsets = new CountedRows();
+  readonly #asked = new CountedRows();
+  readonly #names = new CountedRows(false);
+  /** Values of the sets, in the order of the sets; they are as often and as old as those. */
+  readonly #rdata = new CopyBuffer();
+  /** Of each value where its row begins in #rdata, and its set. */
+  readonly #rdataRows: number[] = [];
+  readonly #rdataSets: number[] = [];
+  /** Of each name its registered domain; of each set and question the name. */
+  readonly #domainLengths: number[] = [];
+  readonly #rrsetNames: number[] = [];
+  readonly #askedNames: number[] = [];
   /** When the first observation came, milliseconds of performance.now(). */
   #since = 0;
+  readonly #sets: ResponseSet[] = [];
+  #setCount = 0;
 
   /** Groups held. */
   get size(): number {
-    return this.#rrsets.size + this.#asked.size;
+    return this.#rrsets.length + this.#asked.length;
   }
 
   /** Milliseconds since the first observation; 0 when there is none. */
@@ -75,168 +76,249 @@ export class Groups {
     if (rrs.length === 0) return;
     if (this.size === 0) this.#since = performance.now();
     const time = flow.start_time;
-    const day = Math.floor(time / DAY_US);
-    const sets = rrs.length > FEW ? new ManySets() : new FewSets();
+    this.#setCount = 0;
     // a response repeats the question: that counts where the query was not seen
     let hasQuery = false;
+    let hasZone = false;
     for (const row of rrs) {
-      if (row.section !== 0) sets.add(row);
-      else if (!row.qr) {
+      if (row.section !== 0) {
+        if (row.rrtype === NS || row.rrtype === SOA) hasZone = true;
+        this.#addRecord(row);
+      } else if (!row.qr) {
         hasQuery = true;
-        this.#ask(row.rrname, client, day, time);
+        this.#ask(row.rrname, client, time);
       }
     }
-    if (!hasQuery) for (const row of rrs) if (row.section === 0) this.#ask(row.rrname, client, day, time);
-    const { found } = sets;
-    const zones = found.filter(({ rrtype }) => rrtype === NS || rrtype === SOA);
-    for (const set of found) this.#observe(set, zones.length === 0 ? '' : zoneOf(set, zones), day, time);
+    if (!hasQuery) for (const row of rrs) if (row.section === 0) this.#ask(row.rrname, client, time);
+    for (let i = 0; i < this.#setCount; i++) {
+      const { rrname, rrtype, values } = this.#sets[i]!; // i < setCount
+      const zone = hasZone ? this.#zoneOf(this.#sets[i]!) : '';
+      this.#observe(rrname, rrtype, zone.length, values, 1, time, time);
+    }
   }
 
-  #ask(rrname: string | null, client: Address, day: number, time: number): void {
+  addForeign({ rrname, rrtype, bailiwick, values, count, first, last }: ForeignRrset): void {
+    if (this.size === 0) this.#since = performance.now();
+    this.#observe(rrname, rrtype, bailiwick?.length ?? 0, values, count, first, last);
+  }
+
+  /**
+   * What is to be copied into each tier. Nothing can be added any more.
+   * @param sourceId public.rrset_source; 0 for what was observed here
+   */
+  finish(sourceId = 0): readonly (readonly [Tier, CopyBuffer])[] {
+    const [rrsets, asked, names] = [this.#rrsets, this.#asked, this.#names];
+    for (const [row, name] of this.#rrsetNames.entries())
+      names.see(name, 0, rrsets.first(row), rrsets.last(row));
+    for (const [row, name] of this.#askedNames.entries())
+      names.see(name, 0, asked.first(row), asked.last(row));
+    for (let row = 0; row < rrsets.length; row++)
+      rrsets.out.setInt16(rrsets.at(row) + RrsetColumn.sourceId, sourceId);
+    for (const [i, set] of this.#rdataSets.entries()) {
+      const at = this.#rdataRows[i]!; // as many as #rdataSets
+      rrsets.write(this.#rdata, at, set);
+      this.#rdata.setInt16(at + RrsetColumn.sourceId, sourceId);
+    }
+    return [
+      ['rrset', rrsets.finish()],
+      ['rdata', this.#rdata],
+      ['asked', asked.finish()],
+      ['dns_name', names.finish()],
+    ];
+  }
+
+  #addRecord({ qr, rrname, rrtype, rdata, rdata_ip: ip, dns_id }: RrRow): void {
+    if (!qr || rrname === null || rdata === null || PSEUDO_TYPES.has(rrtype)) return;
+    if (rrtype === A && ip === null) return; // damaged
+    const { values } = this.#setOf(rrname, rrtype, dns_id);
+    // a set holds a value once: the payload and the exporter's records may both have brought it
+    for (const value of values) if (value.rdata === rdata) return;
+    values.push({ rdata, ip });
+  }
+
+  #setOf(rrname: string, rrtype: number, dnsId: number | null): ResponseSet {
+    for (let i = this.#setCount - 1; i >= 0; i--) {
+      const set = this.#sets[i]!; // i < setCount
+      if (set.rrtype === rrtype && set.dnsId === dnsId && set.rrname === rrname) return set;
+    }
+    const free = this.#sets[this.#setCount++];
+    if (free === undefined) {
+      const set = { rrname, rrtype, dnsId, values: [] };
+      this.#sets.push(set);
+      return set;
+    }
+    free.rrname = rrname;
+    free.rrtype = rrtype;
+    free.dnsId = dnsId;
+    free.values.length = 0;
+    return free;
+  }
+
+  /** Owner of the NS or SOA in the same message that encloses the owner of a set most closely. */
+  #zoneOf({ rrname, dnsId }: ResponseSet): string {
+    let closest = '';
+    for (let i = 0; i < this.#setCount; i++) {
+      const { rrtype, dnsId: id, rrname: zone } = this.#sets[i]!; // i < setCount
+      const isZone = (rrtype === NS || rrtype === SOA) && id === dnsId;
+      if (isZone && zone.length > closest.length && encloses(zone, rrname)) closest = zone;
+    }
+    return closest;
+  }
+
+  /** @param zoneLength of the enclosing zone, which is the end of the owner name; 0: the registered domain */
+  #observe(
+    rrname: string,
+    rrtype: number,
+    zoneLength: number,
+    values: SetValue[],
+    count: number,
+    first: number,
+    last: number,
+  ): void {
+    if (values.length > 1) canonicalOrder(rrtype, values);
+    const rows = this.#rrsets;
+    const day = Math.floor(first / DAY_US);
+    let hash = hashText(rrname, rrtype ^ Math.imul(day, 0x9e3779b1));
+    for (const { rdata } of values) hash = hashText(rdata, hash);
+    let row = rows.find(hash);
+    while (row >= 0 && !this.#isSet(row, rrname, rrtype, zoneLength, values, day)) row = rows.next();
+    if (row < 0) row = this.#addSet(rrname, rrtype, zoneLength, values);
+    rows.see(row, count, first, last);
+  }
+
+  #isSet(
+    row: number,
+    rrname: string,
+    rrtype: number,
+    zoneLength: number,
+    values: readonly SetValue[],
+    day: number,
+  ): boolean {
+    const { out } = this.#rrsets;
+    const at = this.#rrsets.at(row);
+    if (
+      out.int32At(at + RrsetColumn.rrtype) !== rrtype ||
+      Math.floor(this.#rrsets.first(row) / DAY_US) !== day
+    )
+      return false;
+    const bailiwickLength = zoneLength || this.#domainLengths[this.#rrsetNames[row]!]!; // each has a name, and that a domain
+    if (out.int16At(at + RrsetColumn.bailiwickLength) !== bailiwickLength) return false;
+    const name = at + RrsetColumn.rrname;
+    if (out.lengthAt(name) !== rrname.length || !out.hasAscii(name + 4, rrname)) return false;
+    const rdata = name + 4 + rrname.length;
+    const end = rdata + 4 + out.lengthAt(rdata);
+    let from = rdata + 4;
+    for (const value of values) {
+      if (from + value.rdata.length > end || !out.hasAscii(from, value.rdata)) return false;
+      from += value.rdata.length + 1; // and the line's end
+    }
+    return from === end + 1;
+  }
+
+  #addSet(rrname: string, rrtype: number, zoneLength: number, values: readonly SetValue[]): number {
+    const name = this.#name(rrname);
+    const { out } = this.#rrsets;
+    const row = this.#rrsets.append();
+    this.#rrsetNames.push(name);
+    const rdata = values.length === 1 ? values[0]!.rdata : values.map(value => value.rdata).join('\n'); // length 1
+    out.row(8, rrname.length + rdata.length);
+    out.time(0);
+    out.time(0);
+    out.int64(0);
+    out.int32(rrtype);
+    out.int16(0);
+    out.int16(zoneLength || this.#domainLengths[name]!); // each name has a domain
+    out.ascii(rrname);
+    out.ascii(rdata);
+    for (const value of values) this.#addValue(row, rrname, rrtype, value);
+    return row;
+  }
+
+  /** Values that are an address or point to a name, one by one. */
+  #addValue(set: number, rrname: string, rrtype: number, { rdata, ip }: SetValue): void {
+    const target = ip === null ? targetOf(rrtype, rdata) : null;
+    if (ip === null && target === null) return;
+    const out = this.#rdata;
+    this.#rdataRows.push(out.length);
+    this.#rdataSets.push(set);
+    out.row(9, rrname.length + (target === null ? 0 : target.length + rdata.length));
+    out.time(0);
+    out.time(0);
+    out.int64(0);
+    out.int32(rrtype);
+    out.int16(0);
+    out.inet(ip);
+    out.ascii(rrname);
+    out.ascii(target);
+    out.ascii(ip === null && target !== rdata ? rdata : null);
+  }
+
+  #ask(rrname: string | null, client: Address, time: number): void {
     if (rrname === null) return;
-    const who = typeof client === 'number' ? client : client.toString('latin1');
-    const key = `${rrname} ${day} ${who}`;
-    const known = this.#asked.get(key);
-    if (known === undefined)
-      this.#asked.set(key, { rrname, client: kept(client), day, count: 1, first: time, last: time });
-    else see(known, time);
+    const rows = this.#asked;
+    const day = Math.floor(time / DAY_US);
+    let row = rows.find(hashText(rrname, hashAddress(client) ^ Math.imul(day, 0x9e3779b1)));
+    while (row >= 0 && !this.#isAsked(row, rrname, client, day)) row = rows.next();
+    if (row < 0) row = this.#addAsked(rrname, client, day);
+    rows.see(row, 1, time, time);
   }
 
-  #observe(set: ResponseSet, zone: string, day: number, time: number): void {
-    const { rrname, rrtype, rows } = set;
-    let key = `${rrname} ${rrtype} ${zone} ${day}`;
-    if (rows.length > 1) canonicalOrder(rrtype, rows);
-    for (const { rdata } of rows) key += ` ${rdata}`;
-    const known = this.#rrsets.get(key);
-    if (known !== undefined) {
-      see(known, time);
-      return;
+  #isAsked(row: number, rrname: string, client: Address, day: number): boolean {
+    const { out } = this.#asked;
+    const at = this.#asked.at(row);
+    if (Math.floor(this.#asked.first(row) / DAY_US) !== day) return false;
+    if (!out.hasInet(at + ASKED_CLIENT, client)) return false;
+    const name = at + ASKED_CLIENT + (typeof client === 'number' ? IPV4_OCTETS : IPV6_OCTETS);
+    return out.lengthAt(name) === rrname.length && out.hasAscii(name + 4, rrname);
+  }
+
+  #addAsked(rrname: string, client: Address, day: number): number {
+    const name = this.#name(rrname);
+    const { out } = this.#asked;
+    const row = this.#asked.append();
+    this.#askedNames.push(name);
+    out.row(7, rrname.length);
+    out.time(0);
+    out.time(0);
+    out.int64(0);
+    out.date(day);
+    out.int16(this.#domainLengths[name]!); // each name has a domain
+    out.inet(client);
+    out.ascii(rrname);
+    return row;
+  }
+
+  /** The row of a name that was asked for or owns a record. Its times follow from those. */
+  #name(rrname: string): number {
+    const rows = this.#names;
+    const { out } = rows;
+    for (let row = rows.find(hashText(rrname, 0)); row >= 0; row = rows.next()) {
+      const at = rows.at(row) + NAME_RRNAME;
+      if (out.lengthAt(at) === rrname.length && out.hasAscii(at + 4, rrname)) return row;
     }
-    this.#rrsets.set(key, {
-      rrname,
-      rrtype,
-      bailiwickLength: zone === '' ? registeredDomainLength(rrname) : zone.length,
-      values: rows.map(({ rdata, ip }) => ({ rdata, ip: ip === null ? null : kept(ip) })),
-      count: 1,
-      first: time,
-      last: time,
-    });
-  }
-
-  get rrsets(): Iterable<RrsetGroup> {
-    return this.#rrsets.values();
-  }
-
-  get asked(): Iterable<AskedGroup> {
-    return this.#asked.values();
-  }
-
-  /** Values of the sets one by one: those of several sets of a name are added up. */
-  rdata(): Iterable<RdataGroup> {
-    const found = new Map<string, RdataGroup>();
-    for (const { rrname, rrtype, values, count, first, last } of this.#rrsets.values()) {
-      const day = Math.floor(first / DAY_US);
-      for (const { rdata, ip } of values) {
-        const target = ip === null ? targetOf(rrtype, rdata) : null;
-        if (ip === null && target === null) continue;
-        const key = `${rrname} ${rrtype} ${day} ${rdata}`;
-        const known = found.get(key);
-        if (known !== undefined) {
-          known.count += count;
-          known.first = Math.min(known.first, first);
-          known.last = Math.max(known.last, last);
-        } else {
-          const isMore = ip === null && target !== rdata;
-          found.set(key, { rrname, rrtype, ip, target, rdata: isMore ? rdata : null, count, first, last });
-        }
-      }
-    }
-    return found.values();
-  }
-
-  /** All names that were asked for or own a record. */
-  names(): Iterable<NameGroup> {
-    const found = new Map<string, NameGroup>();
-    for (const groups of [this.#rrsets, this.#asked])
-      for (const { rrname, first, last } of groups.values()) {
-        const known = found.get(rrname);
-        if (known === undefined) found.set(rrname, { rrname, first, last });
-        else {
-          known.first = Math.min(known.first, first);
-          known.last = Math.max(known.last, last);
-        }
-      }
-    return found.values();
+    const domainLength = registeredDomainLength(rrname);
+    const row = rows.append();
+    this.#domainLengths.push(domainLength);
+    out.row(4, rrname.length);
+    out.time(0);
+    out.time(0);
+    out.int16(domainLength);
+    out.ascii(rrname);
+    return row;
   }
 }
 
-/** An RRset of one response: its records of one owner name and type (RFC 2181 section 5). */
-interface ResponseSet {
-  readonly rrname: string;
-  readonly rrtype: number;
-  readonly dnsId: number | null;
-  readonly rows: SetValue[];
+function hashText(text: string, seed: number): number {
+  let hash = seed ^ Math.imul(text.length, 0x85ebca6b);
+  for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
+  return Math.imul(hash ^ (hash >>> 15), 0x2c1b3c6d) ^ (hash >>> 13);
 }
 
-function setOf({ rrname, rrtype, dns_id }: RrRow): ResponseSet {
-  return { rrname: rrname!, rrtype, dnsId: dns_id, rows: [] }; // isData
-}
-
-/** Whether a record tells what is in a zone. */
-function isData({ qr, rrname, rdata, rrtype }: RrRow): boolean {
-  return qr && rrname !== null && rdata !== null && !PSEUDO_TYPES.has(rrtype);
-}
-
-/** The sets of a few records, found by looking through them. */
-class FewSets {
-  readonly found: ResponseSet[] = [];
-
-  add(row: RrRow): void {
-    if (!isData(row)) return;
-    let set: ResponseSet | undefined;
-    for (const each of this.found)
-      if (each.rrtype === row.rrtype && each.rrname === row.rrname && each.dnsId === row.dns_id) set = each;
-    if (set === undefined) {
-      set = setOf(row);
-      this.found.push(set);
-    }
-    addValue(set, row);
-  }
-}
-
-/** The sets of many records. */
-class ManySets {
-  readonly #sets = new Map<string, ResponseSet>();
-
-  add(row: RrRow): void {
-    if (!isData(row)) return;
-    const key = `${row.rrname} ${row.rrtype} ${row.dns_id}`;
-    let set = this.#sets.get(key);
-    if (set === undefined) {
-      set = setOf(row);
-      this.#sets.set(key, set);
-    }
-    addValue(set, row);
-  }
-
-  get found(): ResponseSet[] {
-    return [...this.#sets.values()];
-  }
-}
-
-/** A set holds a value once: the payload and the exporter's records may both have brought it. */
-function addValue({ rows }: ResponseSet, { rdata, rdata_ip }: RrRow): void {
-  for (const row of rows) if (row.rdata === rdata) return;
-  rows.push({ rdata: rdata!, ip: rdata_ip }); // isData
-}
-
-/** Owner of the NS or SOA in the same message that encloses the owner of a set most closely; empty when none does. */
-function zoneOf({ rrname, dnsId }: ResponseSet, zones: readonly ResponseSet[]): string {
-  let closest = '';
-  for (const zone of zones)
-    if (zone.dnsId === dnsId && zone.rrname.length > closest.length && encloses(zone.rrname, rrname))
-      closest = zone.rrname;
-  return closest;
+function hashAddress(address: Address): number {
+  if (typeof address === 'number') return Math.imul(address, 0x9e3779b1);
+  let hash = 0;
+  for (let i = 0; i < address.length; i++) hash = Math.imul(hash ^ address[i]!, 0x01000193); // i < length
+  return hash;
 }
 
 function encloses(zone: string, name: string): boolean {
@@ -247,15 +329,4 @@ function encloses(zone: string, name: string): boolean {
   let backslashes = 0;
   while (name[before - 1 - backslashes] === '\\') backslashes++;
   return backslashes % 2 === 0; // an escaped dot parts nothing
-}
-
-function see(group: Observed, time: number): void {
-  group.count++;
-  if (time < group.first) group.first = time;
-  else if (time > group.last) group.last = time;
-}
-
-/** An address that outlives the message it is a part of. */
-function kept(address: Address): Address {
-  return typeof address === 'number' ? address : Buffer.from(address);
 }

@@ -41,8 +41,7 @@ export function targetOf(rrtype: number, rdata: string): string | null {
  * lists. Addresses and names exactly; other types by the length and octets of their text.
  */
 export function canonicalOrder(rrtype: number, values: SetValue[]): void {
-  if (NAMES.has(rrtype)) values.sort((a, b) => compareText(wireName(a.rdata), wireName(b.rdata)));
-  else values.sort(compareValues);
+  values.sort(NAMES.has(rrtype) ? compareNames : compareValues);
 }
 
 function compareValues(a: SetValue, b: SetValue): number {
@@ -53,6 +52,16 @@ function compareValues(a: SetValue, b: SetValue): number {
 
 function compareText(a: string, b: string): number {
   return a.length - b.length || (a < b ? -1 : a > b ? 1 : 0);
+}
+
+/** As on the wire, where each label has its length in front. */
+function compareNames({ rdata: a }: SetValue, { rdata: b }: SetValue): number {
+  if (a.includes('\\') || b.includes('\\')) return compareText(wireName(a), wireName(b));
+  if (a.length !== b.length) return a.length - b.length;
+  let differ = 0;
+  while (differ < a.length && a.charCodeAt(differ) === b.charCodeAt(differ)) differ++;
+  const lengths = a.indexOf('.', differ) - b.indexOf('.', differ); // of the first labels that differ
+  return lengths || a.charCodeAt(differ) - b.charCodeAt(differ) || 0;
 }
 
 /** A canonical name as on the wire, one character an octet. */

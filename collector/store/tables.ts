@@ -1,7 +1,5 @@
-import { registeredDomainLength } from '../../common/registeredDomain.ts';
 import type { Address, FlowRow, RrRow } from '../map/rows.ts';
 import type { CopyBuffer } from './copyBuffer.ts';
-import type { AskedGroup, NameGroup, RdataGroup, RrsetGroup } from './groups.ts';
 
 /** Identity of a data record: `file_id * 2^32 + ordinal` without the bigint. */
 export interface RecordId {
@@ -92,54 +90,4 @@ const tierColumns: Readonly<Record<Tier, string>> = {
 /** COPY into one run of a tier. */
 export function copyTierSql(tier: Tier, runId: number): string {
   return `copy runs.${tier}_${runId} (${tierColumns[tier]}) from stdin (format binary)`;
-}
-
-/** Appends a row of `rrset_gravel`. @param sourceId public.rrset_source; 0 for what was observed here */
-export function writeRrset(out: CopyBuffer, group: RrsetGroup, sourceId = 0): void {
-  const rdata =
-    group.values.length === 1 ? group.values[0]!.rdata : group.values.map(value => value.rdata).join('\n'); // length 1
-  out.row(8, group.rrname.length + rdata.length);
-  out.time(group.first);
-  out.time(group.last);
-  out.int64(group.count);
-  out.int32(group.rrtype);
-  out.int16(sourceId);
-  out.int16(group.bailiwickLength);
-  out.ascii(group.rrname);
-  out.ascii(rdata);
-}
-
-/** Appends a row of `rdata_gravel`. @param sourceId as in writeRrset */
-export function writeRdata(out: CopyBuffer, group: RdataGroup, sourceId = 0): void {
-  out.row(9, group.rrname.length + (group.target?.length ?? 0) + (group.rdata?.length ?? 0));
-  out.time(group.first);
-  out.time(group.last);
-  out.int64(group.count);
-  out.int32(group.rrtype);
-  out.int16(sourceId);
-  out.inet(group.ip);
-  out.ascii(group.rrname);
-  out.ascii(group.target);
-  out.ascii(group.rdata);
-}
-
-/** Appends a row of `asked_gravel`. */
-export function writeAsked(out: CopyBuffer, group: AskedGroup): void {
-  out.row(7, group.rrname.length);
-  out.time(group.first);
-  out.time(group.last);
-  out.int64(group.count);
-  out.date(group.day);
-  out.int16(registeredDomainLength(group.rrname));
-  out.inet(group.client);
-  out.ascii(group.rrname);
-}
-
-/** Appends a row of `dns_name_gravel`. */
-export function writeName(out: CopyBuffer, group: NameGroup): void {
-  out.row(4, group.rrname.length);
-  out.time(group.first);
-  out.time(group.last);
-  out.int16(registeredDomainLength(group.rrname));
-  out.ascii(group.rrname);
 }

@@ -7,7 +7,7 @@ import type { Batch } from '../../collector/store/batch.ts';
 export const BATCH_BYTES = 8 << 20;
 
 /** Groups of observations that wait for their batch, as the loader makes them. */
-const MOST_GROUPS = 100_000;
+const MOST_GROUPS = 250_000;
 
 /** Decodes, maps and encodes a file as the loader does, without a database. */
 export async function* batchesOf(path: string): AsyncGenerator<Batch, void> {

@@ -128,6 +128,12 @@ export class IpfixWriter {
     this.#buffer.writeUInt16BE(this.#at - length - 2, length);
   }
 
+  /** subTemplateMultiList without entries. */
+  emptyMultiList(): void {
+    const length = this.#openList();
+    this.#buffer.writeUInt16BE(this.#at - length - 2, length);
+  }
+
   /** @returns where the length is to be written */
   #openList(): number {
     this.u8(255);

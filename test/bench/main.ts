@@ -4,14 +4,15 @@ import { encode } from './encode.ts';
 import { makeInput } from './input.ts';
 import { load } from './load.ts';
 import type { Result } from './measure.ts';
+import { peers } from './peers.ts';
 
-const USAGE = `npm run bench -- [decode|encode|load …] [options]
+const USAGE = `npm run bench -- [decode|encode|load|peers …] [options]
   --json         one JSON object on standard output; with exactly one name
   --runs N       runs of each, default 5
   --flows N      size of the generated stream, default 250000
   --input FILE   measure with this file of IPFIX messages instead, plain or .gz`;
 
-const benchmarks = { decode, encode, load } as const;
+const benchmarks = { decode, encode, load, peers } as const;
 type Name = keyof typeof benchmarks;
 
 async function main(): Promise<void> {

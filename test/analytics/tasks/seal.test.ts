@@ -28,7 +28,7 @@ async function plan(query: string): Promise<string> {
 
 async function indexes(): Promise<string[]> {
   const { rows } = await database.pool.query<{ name: string }>(
-    `select indexname as name from pg_indexes where schemaname = 'partitions' order by 1`,
+    `select indexname as name from pg_indexes where schemaname = 'partitions' and tablename in ('dns_rr_20240611', 'flow_20240611') order by 1`,
   );
   return rows.map(({ name }) => name);
 }

@@ -1,0 +1,373 @@
+import type pg from 'pg';
+import { registeredDomainLength } from '../../common/registeredDomain.ts';
+import { isTopLevelDomain, topLevelDomain } from './topLevelDomain.ts';
+
+/** Names below one registered domain from which on they are taken as generated. */
+export const FAMILY_NAMES = 100;
+/** Names in an hour from which on a domain has a row in domain_hour. */
+const FEWEST_NAMES = 20;
+const NAMES_AT_ONCE = 20_000;
+
+/**
+ * Working tables of a session, empty between transactions: `exchange`, a question and its response; `counted`, how many of a kind a minute; `lookup`, those of
+ * the hour by client and name; `answer`, the values of names; `name`, what is known of each name.
+ */
+const workingTables = `
+set local client_min_messages = warning;
+create temp table if not exists exchange (
+  time timestamptz, exporter_id integer, client inet, resolver inet, flow_id bigint, rrname text collate "C", qtype integer,
+  asked boolean, answered boolean, rcode smallint
+) on commit delete rows;
+create temp table if not exists counted (
+  minute timestamptz, exporter_id integer, asked boolean, answered boolean, rcode smallint, qtype integer, client inet, n bigint
+) on commit delete rows;
+create temp table if not exists lookup (
+  time_first timestamptz, time_last timestamptz, time_good timestamptz, asked integer, nxdomain integer, failed integer,
+  text_asked integer, exporter_id integer, client inet, resolver inet, rrname text collate "C", seconds smallint[]
+) on commit delete rows;
+create temp table if not exists answer (
+  answers integer, ttl_min bigint, ttl_median bigint, clients integer, rrtype integer, rrname text collate "C",
+  addresses inet[], targets text[]
+) on commit delete rows;
+create temp table if not exists name (
+  domain_length smallint, has_tld boolean, rrname text collate "C", domain text collate "C", tld text collate "C"
+) on commit delete rows;`;
+
+const isUnicast = (column: string) =>
+  `not (${column} <<= '224.0.0.0/4' or ${column} <<= 'ff00::/8' or ${column} = '255.255.255.255')`;
+
+/** A flow may carry several messages, of which one question each was seen; responses repeat it only where they failed. */
+const exchangeSql = `
+insert into exchange
+select
+  min(time), min(exporter_id), client, resolver, flow_id,
+  coalesce(
+    max(rrname collate "C") filter (where section = 0),
+    min(rrname collate "C") filter (where section = 1 and rrtype = 5),
+    min(rrname collate "C") filter (where section = 1)
+  ),
+  max(rrtype) filter (where section = 0),
+  bool_or(not qr),
+  bool_or(qr),
+  max(rcode) filter (where qr)
+from public.dns_rr
+where time >= $1 and time < $2
+  and client is not null
+group by flow_id, dns_id, client, resolver
+having ${isUnicast('client')} and (resolver is null or ${isUnicast('resolver')})`;
+
+const lookupSql = `
+insert into lookup
+select
+  min(time), max(time), min(time) filter (where rcode is null or rcode = 0),
+  greatest(count(*) filter (where asked), count(*) filter (where answered)),
+  count(*) filter (where rcode = 3),
+  count(*) filter (where rcode not in (0, 3)),
+  count(*) filter (where qtype in (10, 16) or qtype >= 65280),
+  min(exporter_id), client, min(resolver), rrname,
+  (array_agg(distinct extract(epoch from time - $1::timestamptz)::smallint))[:120]
+from exchange
+where rrname is not null
+group by client, rrname`;
+
+const answerSql = `
+insert into answer
+select
+  count(*), min(ttl), percentile_disc(0.5) within group (order by ttl), count(distinct client), rrtype, rrname collate "C",
+  (array_agg(distinct rdata_ip order by rdata_ip) filter (where rdata_ip is not null))[:2000],
+  (array_agg(distinct rdata collate "C") filter (where rrtype in (2, 5)))[:200]
+from public.dns_rr
+where time >= $1 and time < $2
+  and qr
+  and section > 0
+  and rrtype in (1, 2, 5, 28)
+  and rrname is not null
+  and rdata is not null
+group by rrname collate "C", rrtype`;
+
+const keepAnswersSql = `
+insert into public.answer_hour (hour, answers, ttl_min, ttl_median, clients, rrtype, domain_length, rrname, addresses, targets)
+select $1, answers, ttl_min, ttl_median, clients, rrtype, domain_length, rrname, addresses, targets
+from answer join name using (rrname)`;
+
+const namesSql = `
+select rrname from lookup
+union
+select rrname from answer`;
+
+const addNamesSql = `
+insert into name
+select domain_length, has_tld, rrname, right(rrname, domain_length), tld
+from unnest($1::text[], $2::smallint[], $3::text[], $4::boolean[]) as n(rrname, domain_length, tld, has_tld)`;
+
+const keepLookupsSql = `
+insert into public.lookup_hour
+  (hour, time_first, time_last, asked, nxdomain, failed, text_asked, exporter_id, domain_length, client, resolver, rrname, seconds)
+select $1, time_first, time_last, asked, nxdomain, failed, text_asked, exporter_id, domain_length, client, resolver, rrname, seconds
+from lookup join name using (rrname)
+order by client, rrname`;
+
+const clientsSql = `
+insert into public.client_hour (hour, lookups, names, domains, nxdomain, nx_names, nx_domains, client)
+select $1, sum(asked), count(*), count(distinct domain), sum(nxdomain),
+  count(*) filter (where nxdomain > 0 and has_tld and tld <> 'arpa.'),
+  count(distinct domain) filter (where nxdomain > 0 and has_tld and tld <> 'arpa.'),
+  client
+from lookup join name using (rrname)
+group by client`;
+
+/** Domains of few names are not worth a row: what explodes has many. */
+const domainsSql = `
+insert into public.domain_hour (hour, lookups, nxdomain, failed, names, clients, time_first, time_last, domain)
+select $1, sum(asked), sum(nxdomain), sum(failed), count(distinct rrname), count(distinct client), min(time_first), max(time_last), domain
+from lookup join name using (rrname)
+where length(rrname) > domain_length
+group by domain
+having count(*) >= ${FEWEST_NAMES} and count(distinct rrname) >= ${FEWEST_NAMES}`;
+
+const tldsSql = `
+insert into public.tld_hour (hour, lookups, answered, nxdomain, clients, domains, has_tld, tld, some_clients, some_domains)
+select $1, sum(asked), sum(asked - nxdomain - failed), sum(nxdomain), count(distinct client), count(distinct domain), has_tld, tld,
+  (array_agg(distinct client))[:50], (array_agg(distinct domain))[:50]
+from lookup join name using (rrname)
+group by tld, has_tld`;
+
+/** Flows to the ports of DNS, DoT and DoQ whoever decoded them, and whatever else carried DNS messages. mDNS and LLMNR (5353, 5355) are no resolvers. */
+const resolversSql = `
+insert into public.resolver_hour
+  (hour, time_first, time_last, flows, octets, lookups, exporter_id, port, protocol, client, resolver)
+with turned as (
+  -- the exporter may have seen the response first
+  select start_time, exporter_id, coalesce(octets, 0) + coalesce(reverse_octets, 0) as octets, protocol,
+    src_port in (53, 853) and dst_port not in (53, 853) as is_turned, src, dst, src_port, dst_port
+  from public.flow
+  where start_time >= $1 and start_time < $2
+    and protocol in (6, 17)
+    and (dst_port in (53, 853) or src_port in (53, 853) or application = 53)
+    and coalesce(dst_port, 0) not in (5353, 5355) and coalesce(src_port, 0) not in (5353, 5355)
+    and ${isUnicast('src')} and ${isUnicast('dst')}
+),
+flows as (
+  select
+    case when is_turned then dst else src end as client,
+    case when is_turned then src else dst end as resolver,
+    case when is_turned then src_port else dst_port end as port,
+    protocol, count(*) as flows, sum(octets) as octets, min(start_time) as time_first, max(start_time) as time_last,
+    min(exporter_id) as exporter_id
+  from turned
+  group by 1, 2, 3, 4
+),
+decoded as (
+  select client, resolver, count(*) as lookups, min(time) as time_first, max(time) as time_last, min(exporter_id) as exporter_id
+  from exchange
+  where resolver is not null and rrname not like '%.local.'
+  group by client, resolver
+)
+select $1, coalesce(flows.time_first, decoded.time_first), coalesce(flows.time_last, decoded.time_last),
+  coalesce(flows.flows, decoded.lookups), coalesce(flows.octets, 0),
+  case when coalesce(flows.port, 0) <> 853 then coalesce(decoded.lookups, 0) else 0 end,
+  coalesce(flows.exporter_id, decoded.exporter_id), coalesce(flows.port, 0), coalesce(flows.protocol, 0), client, resolver
+from flows
+full join decoded using (client, resolver)`;
+
+const countSql = `
+insert into counted
+select date_trunc('minute', time, 'UTC'), exporter_id, asked, answered, rcode, qtype, client, count(*)
+from exchange
+group by 1, 2, 3, 4, 5, 6, 7`;
+
+/** Counts by one key as a JSON object. */
+const byName = (name: string, where: string) => `(
+  select at, exporter_id, jsonb_object_agg(name, n) as counts
+  from (select at, exporter_id, ${name} as name, sum(n) as n from seen where ${where} group by 1, 2, 3) as named
+  group by 1, 2
+)`;
+
+const trafficSql = (unit: 'minute' | 'hour') => `
+insert into public.traffic_${unit}
+  (${unit}, exporter_id, queries, responses, clients, rcodes, qtypes${unit === 'hour' ? ', resolvers, names, domains' : ''})
+with seen as materialized (
+  select date_trunc('${unit}', minute, 'UTC') as at, exporter_id, asked, answered, rcode, qtype, client, sum(n) as n
+  from counted
+  group by 1, 2, 3, 4, 5, 6, 7
+),
+rcodes as ${byName('public.rcode_name(rcode)', 'answered and rcode is not null')},
+qtypes as ${byName('public.rrtype_name(qtype)', 'asked and qtype is not null')},
+sums as (
+  select at, exporter_id, coalesce(sum(n) filter (where asked), 0) as queries, coalesce(sum(n) filter (where answered), 0) as responses,
+    count(distinct client) as clients
+  from seen
+  group by 1, 2
+)${
+  unit === 'hour'
+    ? `,
+distinct_ones as (
+  select exporter_id, count(distinct resolver) as resolvers, count(distinct rrname) as names, count(distinct domain) as domains
+  from lookup join name using (rrname)
+  group by 1
+)`
+    : ''
+}
+select at, exporter_id, queries, responses, clients, coalesce(rcodes.counts, '{}'), coalesce(qtypes.counts, '{}')
+  ${unit === 'hour' ? ', coalesce(resolvers, 0), coalesce(names, 0), coalesce(domains, 0)' : ''}
+from sums
+left join rcodes using (at, exporter_id)
+left join qtypes using (at, exporter_id)
+${unit === 'hour' ? 'left join distinct_ones using (exporter_id)' : ''}`;
+
+const topSql = `
+insert into public.traffic_top (hour, exporter_id, rank, dimension, lookups, nxdomain, value)
+select $1, exporter_id, rank, dimension, lookups, nxdomain, value
+from (
+  select exporter_id, dimension, value, sum(asked) as lookups, sum(lookup.nxdomain) as nxdomain,
+    row_number() over (partition by exporter_id, dimension order by sum(asked) desc, value) as rank
+  from lookup
+  join name using (rrname)
+  cross join lateral (
+    values ('domain', domain), ('tld', tld), ('client', host(client)), ('resolver', host(resolver))
+  ) as dimensions(dimension, value)
+  where value is not null
+  group by 1, 2, 3
+) as ranked
+where rank <= 100`;
+
+const sensorsSql = `
+with added as (
+  insert into public.sensor_history as history (exporter_id, since)
+  select distinct exporter_id, $1::timestamptz from lookup
+  on conflict (exporter_id) do update set since = excluded.since where excluded.since < history.since
+  returning exporter_id, since
+)
+select count(*)::integer as changed from added`;
+
+/** The first good lookup of each registered domain and name in this hour; what has no top-level domain is told apart, and reverse names are no news. */
+const newsOf = (key: 'domain' | 'rrname') => `
+  select distinct on (${key}) time_good, exporter_id, client, resolver, domain, rrname
+  from lookup join name using (rrname)
+  where time_good is not null and has_tld and tld <> 'arpa.'
+  order by ${key}, time_good, rrname, client`;
+
+/** Hours that lose what was first in them, because it came earlier. */
+const movedSql = `
+select distinct date_trunc('hour', known.time_first, 'UTC') as hour
+from (${newsOf('domain')}) as news join public.known_domain as known using (domain)
+where news.time_good < known.time_first
+union
+select distinct date_trunc('hour', known.time_first, 'UTC')
+from (${newsOf('rrname')}) as news join public.known_name as known using (rrname)
+where news.time_good < known.time_first`;
+
+const knowDomainsSql = `
+insert into public.known_domain as known (time_first, exporter_id, client, resolver, domain, rrname)
+select * from (${newsOf('domain')}) as news
+on conflict (domain) do update
+set time_first = excluded.time_first, exporter_id = excluded.exporter_id, client = excluded.client,
+    resolver = excluded.resolver, rrname = excluded.rrname
+where (excluded.time_first, excluded.rrname, excluded.client) < (known.time_first, known.rrname, known.client)`;
+
+const knowNamesSql = `
+insert into public.known_name as known (time_first, exporter_id, client, resolver, domain, rrname)
+select news.* from (${newsOf('rrname')}) as news
+join public.known_domain on known_domain.domain = news.domain and not known_domain.is_family
+on conflict (rrname) do update
+set time_first = excluded.time_first, exporter_id = excluded.exporter_id, client = excluded.client, resolver = excluded.resolver
+where (excluded.time_first, excluded.client) < (known.time_first, known.client)`;
+
+const countNamesSql = `
+update public.known_domain set names = counted.names, is_family = counted.names > ${FAMILY_NAMES}
+from (
+  select domain, count(*) as names from public.known_name
+  where domain in (select distinct domain from lookup join name using (rrname) where has_tld)
+  group by domain
+) as counted
+where known_domain.domain = counted.domain and known_domain.names <> counted.names`;
+
+const dropFamiliesSql = `
+delete from public.known_name as dropped using public.known_domain as family
+where family.domain = dropped.domain
+  and family.is_family
+  and family.domain in (select distinct domain from lookup join name using (rrname))
+returning date_trunc('hour', dropped.time_first, 'UTC') as hour`;
+
+const factTables = [
+  'lookup_hour',
+  'answer_hour',
+  'resolver_hour',
+  'client_hour',
+  'domain_hour',
+  'tld_hour',
+  'traffic_hour',
+  'traffic_top',
+] as const;
+
+/** What else changed by an hour's facts. */
+export interface FactsChange {
+  /** Rows of lookup_hour. */
+  readonly lookups: number;
+  /** Hours in which something is no longer first, or that a family of generated names took in. */
+  readonly movedHours: readonly Date[];
+  /** A sensor's history begins earlier than known before, or a sensor is new. */
+  readonly hasNewSensor: boolean;
+}
+
+/** Derives the facts of an hour from its records, in place of those that were there. Runs in the caller's transaction. */
+export async function deriveFacts(client: pg.ClientBase, hour: Date): Promise<FactsChange> {
+  const span = [hour, new Date(hour.getTime() + 3_600_000)];
+  await client.query(workingTables);
+  await dropFacts(client, [hour]);
+  await client.query(exchangeSql, span);
+  await client.query('analyze exchange');
+  await client.query(lookupSql, [hour]);
+  await client.query(answerSql, span);
+  await addNames(client);
+  await client.query('analyze lookup, name');
+  await client.query(keepAnswersSql, [hour]);
+  const { rowCount } = await client.query(keepLookupsSql, [hour]);
+  await client.query(resolversSql, span);
+  for (const sql of [clientsSql, domainsSql, tldsSql, topSql]) await client.query(sql, [hour]);
+  await client.query(countSql);
+  await client.query(trafficSql('minute'));
+  await client.query(trafficSql('hour'));
+  const sensors = await client.query<{ changed: number }>(sensorsSql, [hour]);
+  return {
+    lookups: rowCount ?? 0,
+    movedHours: await know(client),
+    hasNewSensor: sensors.rows[0]!.changed > 0, // an aggregate gives one row
+  };
+}
+
+/** Removes the facts of hours, but not what is known since when. */
+export async function dropFacts(client: pg.ClientBase, hours: readonly Date[]): Promise<void> {
+  for (const table of factTables)
+    await client.query(`delete from public.${table} where hour = any ($1::timestamptz[])`, [hours]);
+  for (const hour of hours)
+    await client.query(
+      `delete from public.traffic_minute where minute >= $1 and minute < $1::timestamptz + interval '1 hour'`,
+      [hour],
+    );
+}
+
+async function know(client: pg.ClientBase): Promise<Date[]> {
+  const moved = await client.query<{ hour: Date }>(movedSql);
+  await client.query(knowDomainsSql);
+  await client.query(knowNamesSql);
+  await client.query(countNamesSql);
+  const dropped = await client.query<{ hour: Date }>(dropFamiliesSql);
+  const hours = new Set([...moved.rows, ...dropped.rows].map(({ hour }) => hour.getTime()));
+  return [...hours].map(time => new Date(time));
+}
+
+/** What only we can tell of names: the registered domain, and whether the top-level domain exists. */
+async function addNames(client: pg.ClientBase): Promise<void> {
+  const { rows } = await client.query<{ rrname: string }>(namesSql);
+  for (let at = 0; at < rows.length; at += NAMES_AT_ONCE) {
+    const names = rows.slice(at, at + NAMES_AT_ONCE).map(({ rrname }) => rrname);
+    const tlds = names.map(topLevelDomain);
+    await client.query(addNamesSql, [
+      names,
+      names.map(registeredDomainLength),
+      tlds,
+      tlds.map(isTopLevelDomain),
+    ]);
+  }
+}

@@ -1,0 +1,197 @@
+import { z } from 'zod';
+import { defineDetector, isOurs, literal, strongestOf } from '../detector.ts';
+import { scoreOf, severityOf } from '../severity.ts';
+
+/** Holz, Gorecki, Rieck, Freiling: Measuring and Detecting Fast-Flux Service Networks, NDSS 2008, section 3.4. */
+const WEIGHT_ADDRESSES = 1.32;
+const WEIGHT_NETWORKS = 18.54;
+
+interface Name {
+  readonly rrname: string;
+  readonly domain: string;
+  readonly addresses: number;
+  readonly subnets: number;
+  readonly networks: number;
+  readonly hour_addresses: number;
+  readonly ttl_min: number;
+  readonly ttl_median: number;
+  readonly clients: number;
+  readonly all_clients: number;
+  readonly sharing: number;
+  readonly customers: number;
+  readonly first_hour: Date;
+  readonly last_hour: Date;
+  readonly examples: string[];
+  readonly some_clients: string[] | null;
+}
+
+/**
+ * Two steps, so that few names have their addresses looked at: those that have many in sum. Of those that remain, who
+ * else uses the same /24s tells a shared infrastructure.
+ */
+const sql = `
+with many as (
+  select rrname, max(domain_length) as domain_length, min(ttl_min)::float8 as ttl_min,
+    percentile_disc(0.5) within group (order by ttl_median)::float8 as ttl_median, max(clients) as hour_clients,
+    max(cardinality(addresses)) as hour_addresses, min(hour) as first_hour, max(hour) as last_hour
+  from public.answer_hour
+  where hour >= $1 and hour < $2 and rrtype in (1, 28) and ttl_min <= $4
+  group by rrname
+  having sum(cardinality(addresses)) >= $3 and percentile_disc(0.5) within group (order by ttl_median) <= $4
+),
+servers as (
+  select distinct target as rrname
+  from public.answer_hour
+  cross join lateral unnest(targets) as t(target)
+  where hour >= $1 and hour < $2 and rrtype = 2
+),
+owned as (
+  select distinct rrname, address, network(set_masklen(address, case family(address) when 4 then 24 else 48 end)) as subnet
+  from many
+  join public.answer_hour using (rrname)
+  cross join lateral unnest(addresses) as a(address)
+  where hour >= $1 and hour < $2 and rrtype in (1, 28)
+    and rrname not in (select rrname from servers) -- name servers are double_flux's
+),
+spread as (
+  select rrname, count(*)::integer as addresses, count(distinct subnet)::integer as subnets,
+    count(distinct network(set_masklen(address, case family(address) when 4 then 16 else 32 end)))::integer as networks,
+    (array_agg(host(address) order by address))[:20] as examples
+  from owned
+  group by rrname
+  having count(*) >= $3
+),
+flux as (
+  select * from spread join many using (rrname)
+  where ${WEIGHT_ADDRESSES} * addresses + ${WEIGHT_NETWORKS} * networks >= $5::float8
+    and networks >= $6::float8 * addresses
+),
+visited as (
+  select rrname, count(distinct client) as clients, (array_agg(distinct host(client)))[:20] as some_clients
+  from public.lookup_hour
+  where hour >= $1 and hour < $2 and rrname in (select rrname from flux)
+    and ${isOurs('client', '$7', '$8')}
+  group by rrname
+),
+shared as (
+  select flux.rrname, count(distinct right(other.rrname, other.domain_length))::integer as sharing
+  from flux
+  join owned using (rrname)
+  join (
+    select distinct network(set_masklen(address, case family(address) when 4 then 24 else 48 end)) as subnet, rrname, domain_length
+    from public.answer_hour
+    cross join lateral unnest(addresses) as a(address)
+    where hour >= $1 and hour < $2 and rrtype in (1, 28) and exists (select from flux)
+  ) as other using (subnet)
+  where right(other.rrname, other.domain_length) <> right(flux.rrname, flux.domain_length)
+  group by flux.rrname
+)
+-- a CDN serves others, who point to it
+select flux.rrname, right(flux.rrname, flux.domain_length) as domain, addresses, subnets, networks, hour_addresses, ttl_min, ttl_median, first_hour, last_hour, examples,
+  greatest(coalesce(clients, 0), hour_clients)::integer as clients, some_clients, coalesce(sharing, 0) as sharing,
+  (select count(distinct right(customer.rrname, customer.domain_length))::integer
+    from public.answer_hour as customer
+    cross join lateral unnest(customer.targets) as t(target)
+    where customer.hour >= $1 and customer.hour < $2 and customer.rrtype = 5
+      and right(target, flux.domain_length) = right(flux.rrname, flux.domain_length)
+      and right(customer.rrname, customer.domain_length) <> right(flux.rrname, flux.domain_length)) as customers,
+  (select count(distinct client)::integer from public.client_hour where hour >= $1 and hour < $2 and ${isOurs('client', '$7', '$8')}) as all_clients
+from flux
+left join visited using (rrname)
+left join shared using (rrname)
+order by flux.rrname`;
+
+/** Names whose addresses change fast, are many, and lie scattered over other people's networks. */
+export const fastFlux = defineDetector({
+  kind: 'fast_flux',
+  window: 'day',
+  baselineDays: 0,
+  dependsOn: ['own_networks', 'approved_resolvers'],
+  thresholds: z.strictObject({
+    flux_score: z
+      .number()
+      .min(0)
+      .default(142.38)
+      .describe("Holz's score from which on it is told; theirs is 142.38"),
+    addresses: z.number().int().min(2).default(6).describe('at least so many addresses in a day'),
+    ttl: z.number().int().min(0).default(1800).describe('at most this median TTL, seconds'),
+    dispersion: z
+      .number()
+      .min(0)
+      .max(1)
+      .default(0.3)
+      .describe(
+        'at least so many networks (/16, /32) for each address: a CDN has many addresses in few networks',
+      ),
+    client_share: z.number().min(0).max(1).default(0.05).describe('at most this share of the clients …'),
+    clients: z
+      .number()
+      .int()
+      .min(1)
+      .default(5)
+      .describe('… or so many: what many visit is popular, not flux'),
+    customers: z
+      .number()
+      .int()
+      .min(0)
+      .default(3)
+      .describe('at most so many other registered domains point to it by CNAME: a CDN has customers'),
+    sharing: z
+      .number()
+      .int()
+      .min(0)
+      .default(10)
+      .describe('at most so many other registered domains in the same /24s: shared infrastructure'),
+  }),
+  async find({ client, window, thresholds, settings }) {
+    const { rows } = await client.query<Name>(sql, [
+      window.start,
+      window.end,
+      thresholds.addresses,
+      thresholds.ttl,
+      thresholds.flux_score,
+      thresholds.dispersion,
+      settings.own_networks,
+      settings.approved_resolvers,
+    ]);
+    const found = rows
+      .filter(
+        row =>
+          row.clients <= Math.max(thresholds.clients, thresholds.client_share * row.all_clients) &&
+          row.sharing <= thresholds.sharing &&
+          row.customers <= thresholds.customers,
+      )
+      .map(row => {
+        const flux = WEIGHT_ADDRESSES * row.addresses + WEIGHT_NETWORKS * row.networks;
+        // many addresses for few visitors are the strongest sign
+        const score = Math.min(100, scoreOf(flux, thresholds.flux_score) + (row.clients <= 2 ? 20 : 10));
+        return {
+          subject: row.domain,
+          client: null,
+          firstTime: row.first_hour,
+          lastTime: new Date(row.last_hour.getTime() + 3_599_999),
+          score,
+          severity: severityOf(score),
+          evidence: {
+            name: row.rrname,
+            flux_score: Math.round(flux * 100) / 100,
+            addresses: row.addresses,
+            most_addresses_in_an_hour: row.hour_addresses,
+            subnets_24_48: row.subnets,
+            networks_16_32: row.networks,
+            networks_stand_for: 'origin ASes, which are not known here',
+            ttl_min: row.ttl_min,
+            ttl_median: row.ttl_median,
+            clients: row.clients,
+            of_clients: row.all_clients,
+            some_clients: row.some_clients ?? [],
+            other_domains_in_the_same_subnets: row.sharing,
+            other_domains_that_point_here: row.customers,
+            some_addresses: row.examples,
+          },
+          query: `select time, client, resolver, ttl, rdata_ip from public.dns_rr where time >= ${literal(window.start)} and time < ${literal(window.end)} and rrname = ${literal(row.rrname)} and rrtype in (1, 28) and qr order by time`,
+        };
+      });
+    return strongestOf(found);
+  },
+});

@@ -1,0 +1,101 @@
+import { z } from 'zod';
+import { isWithin } from '../allow.ts';
+import { defineDetector, literal } from '../detector.ts';
+
+interface New {
+  readonly subject: string;
+  readonly is_domain: boolean;
+  readonly rrname: string;
+  readonly domain: string;
+  readonly names: number;
+  readonly is_family: boolean;
+  readonly client: string;
+  readonly resolver: string | null;
+  readonly sensor: string;
+  readonly time_first: Date;
+  readonly since: Date;
+  readonly addresses: string[] | null;
+  readonly targets: string[] | null;
+}
+
+const sql = `
+with new as (
+  select domain as subject, true as is_domain, rrname, domain, names, is_family, client, resolver, exporter_id, time_first
+  from public.known_domain
+  where time_first >= $1 and time_first < $2
+  union all
+  select known.rrname, false, known.rrname, domain, names, is_family, known.client, known.resolver, known.exporter_id, known.time_first
+  from public.known_name as known
+  join public.known_domain as above using (domain)
+  where known.time_first >= $1 and known.time_first < $2
+    and above.time_first < known.time_first - make_interval(hours => $4)
+    and not is_family
+    and names <= $5
+)
+select subject, is_domain, rrname, domain, names, is_family, host(client) as client, host(resolver) as resolver,
+  exporter.name as sensor, new.time_first, history.since,
+  (select array_agg(distinct host(a)) from public.answer_hour, unnest(addresses) as a
+    where hour = $1 and answer_hour.rrname = new.rrname and rrtype in (1, 28)) as addresses,
+  (select array_agg(distinct t) from public.answer_hour, unnest(targets) as t
+    where hour = $1 and answer_hour.rrname = new.rrname and rrtype = 5) as targets
+from new
+join public.sensor_history as history using (exporter_id)
+left join public.exporter using (exporter_id)
+where new.time_first >= history.since + make_interval(secs => $3::float8 * 86400)
+order by new.time_first, subject`;
+
+/** Registered domains, and names below known ones, that were never looked up on this network before. */
+export const firstSeen = defineDetector({
+  kind: 'first_seen',
+  window: 'hour',
+  baselineDays: 0,
+  dependsOn: ['burn_in_days', 'own_suffixes'],
+  thresholds: z.strictObject({
+    domain_age_hours: z
+      .number()
+      .int()
+      .min(0)
+      .default(24)
+      .describe('a new name is told apart from its domain once the domain is known for longer'),
+    most_names: z
+      .number()
+      .int()
+      .min(0)
+      .default(20)
+      .describe('new names of domains with more names than this are not told one by one'),
+  }),
+  async find({ client, window, thresholds, settings }) {
+    const { rows } = await client.query<New>(sql, [
+      window.start,
+      window.end,
+      settings.burn_in_days,
+      thresholds.domain_age_hours,
+      thresholds.most_names,
+    ]);
+    return rows
+      .filter(({ rrname }) => !isWithin(rrname, settings.own_suffixes))
+      .map(row => ({
+        subject: row.subject,
+        client: row.client,
+        firstTime: row.time_first,
+        lastTime: row.time_first,
+        score: row.is_domain ? 30 : 10,
+        severity: 'info' as const,
+        evidence: {
+          what: row.is_domain ? 'registered domain' : 'name',
+          name: row.rrname,
+          registered_domain: row.domain,
+          resolver: row.resolver,
+          sensor: row.sensor,
+          sensor_history_since: row.since,
+          answered: { addresses: row.addresses ?? [], cname: row.targets ?? [] },
+          ...(row.is_family && {
+            generated_names: `${row.names} and more names below it are not told one by one`,
+          }),
+        },
+        query: row.is_domain
+          ? `select client, count, time_first, time_last, rrname from public.asked_below(${literal(row.domain)}) union all select client, count, time_first, time_last, rrname from public.asked where rrname = ${literal(row.domain)} order by time_first`
+          : `select * from public.first_asked(${literal(row.subject)})`,
+      }));
+  },
+});

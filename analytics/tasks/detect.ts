@@ -1,0 +1,156 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type pg from 'pg';
+import { permits } from '../detect/allow.ts';
+import { deriveFacts, dropFacts } from '../detect/facts.ts';
+import { replaceHits } from '../detect/hits.ts';
+import { kinds } from '../detect/kinds.ts';
+import { readSettings } from '../detect/settings.ts';
+import { type DueWindow, markAll, markHour, nextWindow } from '../detect/windows.ts';
+import { inTransaction, isUnavailable, JobLock, withJobLock } from '../session.ts';
+
+const RETRY_MS = 200;
+/** From so many hours on, the planner must know what the tables of facts hold. */
+const MANY_HOURS = 3;
+const HOUR_MS = 3_600_000;
+
+/** Kinds that tell what is new: they change when something turns out to have come earlier. */
+const newsKinds = kinds.filter(({ dependsOn }) => dependsOn.includes('burn_in_days'));
+const firstSeen = kinds.filter(({ kind }) => kind === 'first_seen');
+
+export interface DetectOptions {
+  /** Only this kind's windows; facts are derived for all. */
+  readonly kind?: string | undefined;
+  /**
+   * Whatever is due, waiting for another process at it to end. Else an hour that still gets records is derived anew only
+   * after ten times as long as that took, and at most once a minute; and if another process is at it nothing is done.
+   */
+  readonly isUrgent?: boolean | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** What was done. */
+export interface Detected {
+  /** Hours whose facts were derived. */
+  readonly hours: number;
+  /** Windows that detectors looked at. */
+  readonly windows: number;
+}
+
+/**
+ * Derives the facts of the hours that got records, and lets the detectors look at the windows that these matter to, in
+ * the order of the records' own time. Each hour and each window is a transaction: whatever ends us, the next run goes
+ * on, to the same result. Only one process detects at a time.
+ */
+export async function detect(pool: pg.Pool, options: DetectOptions = {}): Promise<Detected> {
+  for (;;) {
+    const detected = await withJobLock(pool, JobLock.detect, options.signal, client =>
+      detectAll(client, options),
+    );
+    if (detected !== undefined) return detected;
+    if (!options.isUrgent) return { hours: 0, windows: 0 };
+    await delay(RETRY_MS, undefined, options.signal && { signal: options.signal });
+  }
+}
+
+async function detectAll(
+  client: pg.PoolClient,
+  { kind, isUrgent = false, signal }: DetectOptions,
+): Promise<Detected> {
+  let hours = 0;
+  for (const hour of await dueHours(client, isUrgent)) {
+    signal?.throwIfAborted();
+    await summarise(client, hour);
+    await inTransaction(client, () => deriveHour(client, hour));
+    hours++;
+    if (hours === MANY_HOURS) await analyzeFacts(client);
+  }
+  if (hours > MANY_HOURS) await analyzeFacts(client);
+  let windows = 0;
+  for (;;) {
+    signal?.throwIfAborted();
+    const due = await nextWindow(client, kind ?? null);
+    if (due === undefined) break;
+    await inTransaction(client, () => look(client, due));
+    windows++;
+  }
+  await inTransaction(client, () => forget(client));
+  return { hours, windows };
+}
+
+async function dueHours(client: pg.ClientBase, isUrgent: boolean): Promise<Date[]> {
+  const { rows } = await client.query<{ hour: Date }>(
+    `select landed.hour
+     from (select distinct hour from public.landed_hour) as landed
+     left join public.fact_hour using (hour)
+     where $1 or computed_at is null
+       or computed_at < now() - greatest(interval '1 minute', 10 * milliseconds * interval '1 ms')
+     order by landed.hour`,
+    [isUrgent],
+  );
+  return rows.map(({ hour }) => hour);
+}
+
+/** Takes the pages written since into the index that finds the records of an hour. */
+async function summarise(client: pg.ClientBase, hour: Date): Promise<void> {
+  const day = hour.toISOString().slice(0, 10).replaceAll('-', '');
+  for (const parent of ['dns_rr', 'flow'])
+    await client
+      .query('select brin_summarize_new_values(to_regclass($1))', [`partitions.${parent}_${day}_time_idx`])
+      .catch(error => {
+        if (!isUnavailable(error)) throw error;
+      });
+}
+
+/** Takes the hour off the list before its records are read: what lands meanwhile puts it there again. */
+async function deriveHour(client: pg.ClientBase, hour: Date): Promise<void> {
+  const begin = performance.now();
+  await client.query('delete from public.landed_hour where hour = $1', [hour]);
+  if (!(await isWhole(client, hour))) return;
+  const { lookups, movedHours, hasNewSensor } = await deriveFacts(client, hour);
+  await client.query(
+    `insert into public.fact_hour (hour, lookups, milliseconds) values ($1, $2, $3)
+     on conflict (hour) do update
+     set lookups = excluded.lookups, milliseconds = excluded.milliseconds, computed_at = now()`,
+    [hour, lookups, Math.round(performance.now() - begin)],
+  );
+  await markHour(client, hour);
+  for (const moved of movedHours) await markHour(client, moved, firstSeen);
+  if (hasNewSensor) await markAll(client, newsKinds);
+}
+
+/** Whether all records of an hour are here: it has a partition, and none was dropped. */
+async function isWhole(client: pg.ClientBase, hour: Date): Promise<boolean> {
+  const { rows } = await client.query<{ whole: boolean }>(
+    `select to_regclass('partitions.dns_rr_' || to_char($1::timestamptz at time zone 'UTC', 'YYYYMMDD')) is not null
+       and coalesce((select is_complete from public.fact_hour where hour = $1), true) as whole`,
+    [hour],
+  );
+  return rows[0]!.whole; // a select without from gives one row
+}
+
+/** Takes the window off the list first: settings that are applied meanwhile put it there again. */
+async function look(client: pg.ClientBase, due: DueWindow): Promise<void> {
+  await client.query('delete from public.window_due where kind = $1 and start = $2', [due.kind, due.start]);
+  const settings = await readSettings(client);
+  const detector = kinds.find(({ kind }) => kind === due.kind)!; // nextWindow gives no others
+  const thresholds = detector.thresholds.parse(settings.thresholds[due.kind] ?? {});
+  const found = await detector.find({ client, window: due, settings }, thresholds);
+  await replaceHits(client, due, found.filter(permits(settings)), thresholds);
+}
+
+/** Facts that are old by when they were derived, not by their own time: an old file is looked at like any other. */
+async function forget(client: pg.ClientBase): Promise<void> {
+  const { facts_days: days } = await readSettings(client);
+  const { rows } = await client.query<{ hour: Date }>(
+    'delete from public.fact_hour where computed_at < now() - make_interval(days => $1) returning hour',
+    [days],
+  );
+  const hours = rows.map(({ hour }) => new Date(Math.floor(hour.getTime() / HOUR_MS) * HOUR_MS));
+  if (hours.length > 0) await dropFacts(client, hours);
+}
+
+async function analyzeFacts(client: pg.ClientBase): Promise<void> {
+  await client.query(
+    'analyze public.lookup_hour, public.answer_hour, public.resolver_hour, public.client_hour, public.tld_hour, public.known_domain, public.known_name',
+  );
+}
