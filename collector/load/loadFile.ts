@@ -97,7 +97,8 @@ export async function loadFile(origin: FileOrigin, context: LoadContext): Promis
         if (error.messages === 1) {
           if (rejected.has(error.firstMessage)) throw error;
           rejected.set(error.firstMessage, error.message);
-        } else suspects = { from: error.from, to: error.to };
+        } else if (error.from === suspects.from && error.to === suspects.to) throw error;
+        else suspects = { from: error.from, to: error.to };
       } else if (error instanceof PositionConflict) {
         log.warn({ file: origin.path }, 'somebody else loads this file too; reading the ledger again');
         await delay(wait);
@@ -259,7 +260,8 @@ async function loadFrom(
           const detail = `octet ${offset}: observation domain ${domain} is the ${MOST_DOMAINS + 1}st of its file`;
           decoder.skip(offset, length, 'domain_limit', detail, message);
         }
-        const isSuspect = offset >= suspects.from && offset < suspects.to;
+        // one that begins before them counts too: a file may go on in the middle of a message, where a shorter copy ended
+        const isSuspect = offset + length > suspects.from && offset < suspects.to;
         if (decoder.batch.length >= context.batchBytes() || isSuspect || offset + length === suspects.from)
           await send(areGroupsDue());
         at += length;

@@ -3,6 +3,9 @@ import { CopyBuffer } from './copyBuffer.ts';
 import type { Groups } from './groups.ts';
 import { writeFlow, writeRr } from './tables.ts';
 
+/** Of the years 1 to 9999, in hours since the Unix epoch. */
+const FIRST_HOUR = -17_259_888;
+const HOUR_OF_10000 = 70_389_528;
 const HOUR_US = 3_600_000_000;
 
 /** Counters of `ipfix_file` that a batch adds to. */
@@ -70,7 +73,7 @@ export class Batch {
   readonly quarantine: QuarantineRow[] = [];
   /** UTC days of the rows, in days since the Unix epoch. */
   readonly days = new Set<number>();
-  /** Hours of the rows, in hours since the Unix epoch. */
+  /** Hours of the rows, in hours since the Unix epoch; not those of impossible clocks. */
   readonly hours = new Set<number>();
   /** Positions in the file: rows of octets [from, to). */
   readonly from: number;
@@ -121,7 +124,7 @@ export class Batch {
     const id = { fileId, ordinal };
     const hour = Math.floor(flow.start_time / HOUR_US);
     if (hour !== this.#lastHour) {
-      this.hours.add(hour);
+      if (hour >= FIRST_HOUR && hour < HOUR_OF_10000) this.hours.add(hour);
       this.days.add(Math.floor(hour / 24));
       this.#lastHour = hour;
     }

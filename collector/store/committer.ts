@@ -69,7 +69,7 @@ export class Committer {
     const client = await this.#pool.connect();
     let broken: Error | undefined;
     try {
-      await client.query('begin isolation level read committed');
+      await client.query(batch.outcome === undefined ? beginSql : beginDurableSql);
       await copy(client, copyFlowSql, batch.flows);
       await copy(client, copyPacketSql, batch.packets);
       await copy(client, copyRrSql, batch.rrs);
@@ -87,6 +87,14 @@ export class Committer {
     }
   }
 }
+
+/**
+ * Only the last batch of a file waits for the disk, and with it everything before it: write-ahead log is flushed in its
+ * order. Should the server crash before, rows and position are gone together, the file is still there, and it is loaded
+ * from the position that is left; a later batch of ours finds the position changed (PositionConflict).
+ */
+const beginSql = 'begin isolation level read committed; set local synchronous_commit = off';
+const beginDurableSql = 'begin isolation level read committed';
 
 async function copy(client: pg.PoolClient, sql: string, rows: CopyBuffer | undefined): Promise<void> {
   if (rows === undefined) return;

@@ -127,6 +127,20 @@ it('puts a message in quarantine that the database refuses, and stores the other
   expect(report?.quarantined).toBeGreaterThan(0);
   expect((report?.flows ?? 0) + (report?.quarantined ?? 0)).toBeGreaterThanOrEqual(208);
   expect(await ledgerProblems(database.pool)).toEqual([]);
+
+  // also when it begins before the octet where loading goes on: what was loaded first ended in its middle
+  await withDirectory(async directory => {
+    const file = path.join(directory, 'grows.ipfix');
+    const copy = Buffer.from(stream);
+    copy.writeUInt32BE(copy.readUInt32BE(4) + 1, 4); // the first export time: other content
+    writeFileSync(file, copy.subarray(0, Number(rows[0]?.byte_offset) + 40));
+    await loadFiles(database.url, [file]);
+    writeFileSync(file, copy);
+    const [grown] = await loadFiles(database.url, [file]);
+    expect(grown?.status).toBe('partial');
+    expect(grown?.quarantined).toBe(report?.quarantined);
+  });
+  expect(await ledgerProblems(database.pool)).toEqual([]);
 });
 
 async function withReference<T>(run: (pool: TestDatabase['pool']) => Promise<T>): Promise<T> {
