@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import type pg from 'pg';
+import { parse } from 'yaml';
 import { inTransaction, withSession } from '../session.ts';
 import type { AnyDetector } from './detector.ts';
 import { kinds } from './kinds.ts';
@@ -66,9 +67,11 @@ export function detectorOf(kind: string): AnyDetector {
 
 function parseFile(path: string, text: string): unknown {
   try {
-    return JSON.parse(text);
+    return parse(text); // JSON is YAML
   } catch (error) {
-    throw new SettingsError(`${path} is no JSON: ${error instanceof Error ? error.message : String(error)}`);
+    throw new SettingsError(
+      `${path} is neither JSON nor YAML: ${error instanceof Error ? error.message : String(error)}`,
+    );
   }
 }
 

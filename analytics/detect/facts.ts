@@ -10,13 +10,19 @@ const NAMES_AT_ONCE = 20_000;
 
 /**
  * Working tables of a session, empty between transactions: `exchange`, a question and its response; `counted`, how many of a kind a minute; `lookup`, those of
- * the hour by client and name; `answer`, the values of names; `name`, what is known of each name.
+ * the hour by client and name; `answer`, the values of names; `name`, what is known of each name; `named`, lookups with that, which most facts are made of.
  */
 const workingTables = `
 set local client_min_messages = warning;
+set local enable_nestloop = off; -- nothing is known of these tables, all of which are joined as a whole
 create temp table if not exists exchange (
   time timestamptz, exporter_id integer, client inet, resolver inet, flow_id bigint, rrname text collate "C", qtype integer,
   asked boolean, answered boolean, rcode smallint
+) on commit delete rows;
+create temp table if not exists named (
+  time_first timestamptz, time_last timestamptz, time_good timestamptz, asked integer, nxdomain integer, failed integer,
+  text_asked integer, exporter_id integer, client inet, resolver inet, rrname text collate "C", seconds smallint[],
+  domain_length smallint, has_tld boolean, domain text collate "C", tld text collate "C"
 ) on commit delete rows;
 create temp table if not exists counted (
   minute timestamptz, exporter_id integer, asked boolean, answered boolean, rcode smallint, qtype integer, client inet, n bigint
@@ -100,12 +106,17 @@ insert into name
 select domain_length, has_tld, rrname, right(rrname, domain_length), tld
 from unnest($1::text[], $2::smallint[], $3::text[], $4::boolean[]) as n(rrname, domain_length, tld, has_tld)`;
 
+const nameLookupsSql = `
+insert into named
+select time_first, time_last, time_good, asked, nxdomain, failed, text_asked, exporter_id, client, resolver, rrname, seconds,
+  domain_length, has_tld, domain, tld
+from lookup join name using (rrname)`;
+
 const keepLookupsSql = `
 insert into public.lookup_hour
-  (hour, time_first, time_last, asked, nxdomain, failed, text_asked, exporter_id, domain_length, client, resolver, rrname, seconds)
-select $1, time_first, time_last, asked, nxdomain, failed, text_asked, exporter_id, domain_length, client, resolver, rrname, seconds
-from lookup join name using (rrname)
-order by client, rrname`;
+  (hour, time_first, time_last, asked, nxdomain, failed, text_asked, exporter_id, domain_length, has_tld, client, resolver, rrname, seconds)
+select $1, time_first, time_last, asked, nxdomain, failed, text_asked, exporter_id, domain_length, has_tld, client, resolver, rrname, seconds
+from named`;
 
 const clientsSql = `
 insert into public.client_hour (hour, lookups, names, domains, nxdomain, nx_names, nx_domains, client)
@@ -113,24 +124,56 @@ select $1, sum(asked), count(*), count(distinct domain), sum(nxdomain),
   count(*) filter (where nxdomain > 0 and has_tld and tld <> 'arpa.'),
   count(distinct domain) filter (where nxdomain > 0 and has_tld and tld <> 'arpa.'),
   client
-from lookup join name using (rrname)
+from named
 group by client`;
 
 /** Domains of few names are not worth a row: what explodes has many. */
 const domainsSql = `
 insert into public.domain_hour (hour, lookups, nxdomain, failed, names, clients, time_first, time_last, domain)
-select $1, sum(asked), sum(nxdomain), sum(failed), count(distinct rrname), count(distinct client), min(time_first), max(time_last), domain
-from lookup join name using (rrname)
-where length(rrname) > domain_length
-group by domain
-having count(*) >= ${FEWEST_NAMES} and count(distinct rrname) >= ${FEWEST_NAMES}`;
+with by_name as (
+  select domain, rrname, sum(asked) as asked, sum(nxdomain) as nxdomain, sum(failed) as failed,
+    min(time_first) as time_first, max(time_last) as time_last
+  from named
+  where length(rrname) > domain_length
+  group by 1, 2
+),
+by_domain as (
+  select domain, sum(asked) as asked, sum(nxdomain) as nxdomain, sum(failed) as failed, count(*) as names,
+    min(time_first) as time_first, max(time_last) as time_last
+  from by_name
+  group by 1
+  having count(*) >= ${FEWEST_NAMES}
+),
+users as (
+  select domain, count(distinct client) as clients
+  from named
+  where domain in (select domain from by_domain)
+  group by 1
+)
+select $1, asked, nxdomain, failed, names, clients, time_first, time_last, domain
+from by_domain join users using (domain)`;
 
 const tldsSql = `
 insert into public.tld_hour (hour, lookups, answered, nxdomain, clients, domains, has_tld, tld, some_clients, some_domains)
-select $1, sum(asked), sum(asked - nxdomain - failed), sum(nxdomain), count(distinct client), count(distinct domain), has_tld, tld,
-  (array_agg(distinct client))[:50], (array_agg(distinct domain))[:50]
-from lookup join name using (rrname)
-group by tld, has_tld`;
+with by_client as (
+  select tld, has_tld, client, sum(asked) as asked, sum(nxdomain) as nxdomain, sum(failed) as failed
+  from named
+  group by 1, 2, 3
+),
+clients as (
+  select tld, has_tld, sum(asked) as asked, sum(nxdomain) as nxdomain, sum(failed) as failed, count(*) as clients,
+    (array_agg(client order by client))[:50] as some_clients
+  from by_client
+  group by 1, 2
+),
+by_domain as (
+  select distinct tld, domain from named
+),
+domains as (
+  select tld, count(*) as domains, (array_agg(domain order by domain))[:50] as some_domains from by_domain group by 1
+)
+select $1, asked, asked - nxdomain - failed, nxdomain, clients, domains, has_tld, tld, some_clients, some_domains
+from clients join domains using (tld)`;
 
 /** Flows to the ports of DNS, DoT and DoQ whoever decoded them, and whatever else carried DNS messages. mDNS and LLMNR (5353, 5355) are no resolvers. */
 const resolversSql = `
@@ -176,10 +219,10 @@ select date_trunc('minute', time, 'UTC'), exporter_id, asked, answered, rcode, q
 from exchange
 group by 1, 2, 3, 4, 5, 6, 7`;
 
-/** Counts by one key as a JSON object. */
-const byName = (name: string, where: string) => `(
-  select at, exporter_id, jsonb_object_agg(name, n) as counts
-  from (select at, exporter_id, ${name} as name, sum(n) as n from seen where ${where} group by 1, 2, 3) as named
+/** Counts by one number as a JSON object; only the few sums are named. */
+const byName = (name: string, column: string, where: string) => `(
+  select at, exporter_id, jsonb_object_agg(${name}(${column}), n) as counts
+  from (select at, exporter_id, ${column}, sum(n) as n from seen where ${where} group by 1, 2, 3) as numbered
   group by 1, 2
 )`;
 
@@ -191,8 +234,8 @@ with seen as materialized (
   from counted
   group by 1, 2, 3, 4, 5, 6, 7
 ),
-rcodes as ${byName('public.rcode_name(rcode)', 'answered and rcode is not null')},
-qtypes as ${byName('public.rrtype_name(qtype)', 'asked and qtype is not null')},
+rcodes as ${byName('public.rcode_name', 'rcode', 'answered and rcode is not null')},
+qtypes as ${byName('public.rrtype_name', 'qtype', 'asked and qtype is not null')},
 sums as (
   select at, exporter_id, coalesce(sum(n) filter (where asked), 0) as queries, coalesce(sum(n) filter (where answered), 0) as responses,
     count(distinct client) as clients
@@ -203,7 +246,7 @@ sums as (
     ? `,
 distinct_ones as (
   select exporter_id, count(distinct resolver) as resolvers, count(distinct rrname) as names, count(distinct domain) as domains
-  from lookup join name using (rrname)
+  from named
   group by 1
 )`
     : ''
@@ -215,26 +258,32 @@ left join rcodes using (at, exporter_id)
 left join qtypes using (at, exporter_id)
 ${unit === 'hour' ? 'left join distinct_ones using (exporter_id)' : ''}`;
 
-const topSql = `
-insert into public.traffic_top (hour, exporter_id, rank, dimension, lookups, nxdomain, value)
-select $1, exporter_id, rank, dimension, lookups, nxdomain, value
+const topOf = (dimension: string, column: string, shown: string) => `
+select exporter_id, rank, '${dimension}', lookups, nxdomain, ${shown}
 from (
-  select exporter_id, dimension, value, sum(asked) as lookups, sum(lookup.nxdomain) as nxdomain,
-    row_number() over (partition by exporter_id, dimension order by sum(asked) desc, value) as rank
-  from lookup
-  join name using (rrname)
-  cross join lateral (
-    values ('domain', domain), ('tld', tld), ('client', host(client)), ('resolver', host(resolver))
-  ) as dimensions(dimension, value)
-  where value is not null
-  group by 1, 2, 3
+  select exporter_id, ${column} as value, sum(asked) as lookups, sum(nxdomain) as nxdomain,
+    row_number() over (partition by exporter_id order by sum(asked) desc, ${column}) as rank
+  from named
+  where ${column} is not null
+  group by 1, 2
 ) as ranked
 where rank <= 100`;
+
+const topSql = `
+insert into public.traffic_top (hour, exporter_id, rank, dimension, lookups, nxdomain, value)
+select $1::timestamptz, top.* from (
+  ${[
+    topOf('domain', 'domain', 'value'),
+    topOf('tld', 'tld', 'value'),
+    topOf('client', 'client', 'host(value)'),
+    topOf('resolver', 'resolver', 'host(value)'),
+  ].join('\n  union all')}
+) as top`;
 
 const sensorsSql = `
 with added as (
   insert into public.sensor_history as history (exporter_id, since)
-  select distinct exporter_id, $1::timestamptz from lookup
+  select distinct exporter_id, $1::timestamptz from named
   on conflict (exporter_id) do update set since = excluded.since where excluded.since < history.since
   returning exporter_id, since
 )
@@ -243,7 +292,7 @@ select count(*)::integer as changed from added`;
 /** The first good lookup of each registered domain and name in this hour; what has no top-level domain is told apart, and reverse names are no news. */
 const newsOf = (key: 'domain' | 'rrname') => `
   select distinct on (${key}) time_good, exporter_id, client, resolver, domain, rrname
-  from lookup join name using (rrname)
+  from named
   where time_good is not null and has_tld and tld <> 'arpa.'
   order by ${key}, time_good, rrname, client`;
 
@@ -273,11 +322,20 @@ on conflict (rrname) do update
 set time_first = excluded.time_first, exporter_id = excluded.exporter_id, client = excluded.client, resolver = excluded.resolver
 where (excluded.time_first, excluded.client) < (known.time_first, known.client)`;
 
+/** Hours with new names of the same domains that come later: how many names there were before them has changed. */
+const laterSql = `
+select distinct date_trunc('hour', later.time_first, 'UTC') as hour
+from public.known_name as later
+where later.domain in (
+    select domain from public.known_name where time_first >= $1 and time_first < $1::timestamptz + interval '1 hour'
+  )
+  and later.time_first >= $1::timestamptz + interval '1 hour'`;
+
 const countNamesSql = `
 update public.known_domain set names = counted.names, is_family = counted.names > ${FAMILY_NAMES}
 from (
   select domain, count(*) as names from public.known_name
-  where domain in (select distinct domain from lookup join name using (rrname) where has_tld)
+  where domain in (select distinct domain from named where has_tld)
   group by domain
 ) as counted
 where known_domain.domain = counted.domain and known_domain.names <> counted.names`;
@@ -286,7 +344,7 @@ const dropFamiliesSql = `
 delete from public.known_name as dropped using public.known_domain as family
 where family.domain = dropped.domain
   and family.is_family
-  and family.domain in (select distinct domain from lookup join name using (rrname))
+  and family.domain in (select distinct domain from named)
 returning date_trunc('hour', dropped.time_first, 'UTC') as hour`;
 
 const factTables = [
@@ -304,7 +362,7 @@ const factTables = [
 export interface FactsChange {
   /** Rows of lookup_hour. */
   readonly lookups: number;
-  /** Hours in which something is no longer first, or that a family of generated names took in. */
+  /** Other hours whose news have changed: something is no longer first, or there were more names before, or it is one of a family. */
   readonly movedHours: readonly Date[];
   /** A sensor's history begins earlier than known before, or a sensor is new. */
   readonly hasNewSensor: boolean;
@@ -316,12 +374,11 @@ export async function deriveFacts(client: pg.ClientBase, hour: Date): Promise<Fa
   await client.query(workingTables);
   await dropFacts(client, [hour]);
   await client.query(exchangeSql, span);
-  await client.query('analyze exchange');
   await client.query(lookupSql, [hour]);
   await client.query(answerSql, span);
   await addNames(client);
-  await client.query('analyze lookup, name');
   await client.query(keepAnswersSql, [hour]);
+  await client.query(nameLookupsSql);
   const { rowCount } = await client.query(keepLookupsSql, [hour]);
   await client.query(resolversSql, span);
   for (const sql of [clientsSql, domainsSql, tldsSql, topSql]) await client.query(sql, [hour]);
@@ -331,7 +388,7 @@ export async function deriveFacts(client: pg.ClientBase, hour: Date): Promise<Fa
   const sensors = await client.query<{ changed: number }>(sensorsSql, [hour]);
   return {
     lookups: rowCount ?? 0,
-    movedHours: await know(client),
+    movedHours: await know(client, hour),
     hasNewSensor: sensors.rows[0]!.changed > 0, // an aggregate gives one row
   };
 }
@@ -347,13 +404,15 @@ export async function dropFacts(client: pg.ClientBase, hours: readonly Date[]): 
     );
 }
 
-async function know(client: pg.ClientBase): Promise<Date[]> {
+async function know(client: pg.ClientBase, hour: Date): Promise<Date[]> {
   const moved = await client.query<{ hour: Date }>(movedSql);
   await client.query(knowDomainsSql);
   await client.query(knowNamesSql);
   await client.query(countNamesSql);
+  const later = await client.query<{ hour: Date }>(laterSql, [hour]);
   const dropped = await client.query<{ hour: Date }>(dropFamiliesSql);
-  const hours = new Set([...moved.rows, ...dropped.rows].map(({ hour }) => hour.getTime()));
+  const changed = [...moved.rows, ...later.rows, ...dropped.rows];
+  const hours = new Set(changed.map(each => each.hour.getTime()));
   return [...hours].map(time => new Date(time));
 }
 

@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import type pg from 'pg';
 import { SettingsError } from './settings.ts';
 import type { Severity } from './severity.ts';
@@ -125,9 +126,14 @@ export async function mute(pool: pg.Pool, request: MuteRequest): Promise<number>
   const { rows } = await pool.query<{ id: number }>(
     `insert into public.mute (kind, subject, client, reason, author, expires_at)
      values ($1, $2, network($3::inet), $4, $5, $6) returning mute_id as id`,
-    [kind, subject, client, reason, author, until],
+    [kind, subject && canonicalSubject(subject), client, reason, author, until],
   );
   return rows[0]!.id; // one row was inserted
+}
+
+/** Names have a trailing dot, addresses none. */
+function canonicalSubject(subject: string): string {
+  return isIP(subject) !== 0 ? subject : `${subject.toLowerCase().replace(/\.$/, '')}.`;
 }
 
 /** Ends a mute. @returns whether there was one */

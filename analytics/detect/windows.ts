@@ -1,9 +1,13 @@
 import type pg from 'pg';
+import { connections } from './connections.ts';
 import type { AnyDetector, Window } from './detector.ts';
 import { kinds } from './kinds.ts';
 
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
+
+/** Whatever works window by window. */
+export const allKinds: readonly AnyDetector[] = [...kinds, connections];
 
 /** A window that a detector has to look at. */
 export interface DueWindow extends Window {
@@ -27,7 +31,7 @@ join public.fact_hour
 on conflict do nothing`;
 
 /** Asks for all that depends on the facts of an hour to be looked at. */
-export async function markHour(client: pg.ClientBase, hour: Date, some = kinds): Promise<void> {
+export async function markHour(client: pg.ClientBase, hour: Date, some = allKinds): Promise<void> {
   await client.query(affectedSql, [
     some.map(({ kind }) => kind),
     some.map(({ window }) => window),
@@ -47,17 +51,20 @@ export async function markAll(client: pg.ClientBase, some: readonly AnyDetector[
   );
 }
 
-/** The next window in the order of time, of one kind or of any. */
-export async function nextWindow(client: pg.ClientBase, kind: string | null): Promise<DueWindow | undefined> {
+/** The next window of some kinds in the order of time. */
+export async function nextWindow(
+  client: pg.ClientBase,
+  some: readonly AnyDetector[],
+): Promise<DueWindow | undefined> {
   const { rows } = await client.query<{ kind: string; start: Date }>(
     `select kind, start from public.window_due
-     where ($1::text is null or kind = $1) and kind = any ($2)
+     where kind = any ($1)
      order by start, kind
      limit 1`,
-    [kind, kinds.map(each => each.kind)],
+    [some.map(({ kind }) => kind)],
   );
   const found = rows[0];
-  const detector = kinds.find(each => each.kind === found?.kind);
+  const detector = some.find(each => each.kind === found?.kind);
   return found && detector && { kind: found.kind, ...windowAt(detector, found.start) };
 }
 

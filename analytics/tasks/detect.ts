@@ -1,28 +1,36 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type pg from 'pg';
 import { permits } from '../detect/allow.ts';
+import { forgetConnections } from '../detect/connections.ts';
 import { deriveFacts, dropFacts } from '../detect/facts.ts';
 import { replaceHits } from '../detect/hits.ts';
 import { kinds } from '../detect/kinds.ts';
 import { readSettings } from '../detect/settings.ts';
-import { type DueWindow, markAll, markHour, nextWindow } from '../detect/windows.ts';
+import { allKinds, type DueWindow, markAll, markHour, nextWindow } from '../detect/windows.ts';
 import { inTransaction, isUnavailable, JobLock, withJobLock } from '../session.ts';
 
 const RETRY_MS = 200;
 /** From so many hours on, the planner must know what the tables of facts hold. */
 const MANY_HOURS = 3;
+/** There is one process at it; a day's lookups are grouped without touching the disk. */
+const WORK_MEMORY = '192MB';
 const HOUR_MS = 3_600_000;
 
 /** Kinds that tell what is new: they change when something turns out to have come earlier. */
 const newsKinds = kinds.filter(({ dependsOn }) => dependsOn.includes('burn_in_days'));
 const firstSeen = kinds.filter(({ kind }) => kind === 'first_seen');
 
+/** When kinds whose windows took long may be looked at again, in milliseconds of performance.now(). */
+const restUntil = new Map<string, number>();
+const REST_FACTOR = 10;
+
 export interface DetectOptions {
   /** Only this kind's windows; facts are derived for all. */
   readonly kind?: string | undefined;
   /**
    * Whatever is due, waiting for another process at it to end. Else an hour that still gets records is derived anew only
-   * after ten times as long as that took, and at most once a minute; and if another process is at it nothing is done.
+   * after ten times as long as that took, and at most once a minute, and so are windows looked at; and if another process
+   * is at it nothing is done.
    */
   readonly isUrgent?: boolean | undefined;
   readonly signal?: AbortSignal | undefined;
@@ -56,6 +64,7 @@ async function detectAll(
   client: pg.PoolClient,
   { kind, isUrgent = false, signal }: DetectOptions,
 ): Promise<Detected> {
+  await client.query(`set work_mem = '${WORK_MEMORY}'`);
   let hours = 0;
   for (const hour of await dueHours(client, isUrgent)) {
     signal?.throwIfAborted();
@@ -65,16 +74,28 @@ async function detectAll(
     if (hours === MANY_HOURS) await analyzeFacts(client);
   }
   if (hours > MANY_HOURS) await analyzeFacts(client);
+  const wanted = allKinds.filter(
+    each => (kind === undefined || each.kind === kind) && (isUrgent || !isResting(each.kind)),
+  );
+  const spentMs = new Map<string, number>();
   let windows = 0;
   for (;;) {
     signal?.throwIfAborted();
-    const due = await nextWindow(client, kind ?? null);
+    const due = await nextWindow(client, wanted);
     if (due === undefined) break;
+    const begin = performance.now();
     await inTransaction(client, () => look(client, due));
+    spentMs.set(due.kind, (spentMs.get(due.kind) ?? 0) + performance.now() - begin);
     windows++;
   }
+  for (const [spent, ms] of spentMs) restUntil.set(spent, performance.now() + REST_FACTOR * ms);
   await inTransaction(client, () => forget(client));
   return { hours, windows };
+}
+
+/** A day that goes on is due again with each of its hours: what takes long is looked at less often. */
+function isResting(kind: string): boolean {
+  return performance.now() < (restUntil.get(kind) ?? 0);
 }
 
 async function dueHours(client: pg.ClientBase, isUrgent: boolean): Promise<Date[]> {
@@ -83,7 +104,7 @@ async function dueHours(client: pg.ClientBase, isUrgent: boolean): Promise<Date[
      from (select distinct hour from public.landed_hour) as landed
      left join public.fact_hour using (hour)
      where $1 or computed_at is null
-       or computed_at < now() - greatest(interval '1 minute', 10 * milliseconds * interval '1 ms')
+       or computed_at < now() - greatest(interval '1 minute', ${REST_FACTOR} * milliseconds * interval '1 ms')
      order by landed.hour`,
     [isUrgent],
   );
@@ -132,7 +153,7 @@ async function isWhole(client: pg.ClientBase, hour: Date): Promise<boolean> {
 async function look(client: pg.ClientBase, due: DueWindow): Promise<void> {
   await client.query('delete from public.window_due where kind = $1 and start = $2', [due.kind, due.start]);
   const settings = await readSettings(client);
-  const detector = kinds.find(({ kind }) => kind === due.kind)!; // nextWindow gives no others
+  const detector = allKinds.find(({ kind }) => kind === due.kind)!; // nextWindow gives no others
   const thresholds = detector.thresholds.parse(settings.thresholds[due.kind] ?? {});
   const found = await detector.find({ client, window: due, settings }, thresholds);
   await replaceHits(client, due, found.filter(permits(settings)), thresholds);
@@ -146,7 +167,9 @@ async function forget(client: pg.ClientBase): Promise<void> {
     [days],
   );
   const hours = rows.map(({ hour }) => new Date(Math.floor(hour.getTime() / HOUR_MS) * HOUR_MS));
-  if (hours.length > 0) await dropFacts(client, hours);
+  if (hours.length === 0) return;
+  await dropFacts(client, hours);
+  await forgetConnections(client, hours);
 }
 
 async function analyzeFacts(client: pg.ClientBase): Promise<void> {

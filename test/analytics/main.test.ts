@@ -63,9 +63,9 @@ test('two workers make partitions ahead and seal each partition once, and stop w
   }
   expect(await rowsOf(database.pool, OLD_DAY)).toEqual(before);
   const { rows } = await database.pool.query(
-    'select count(*)::integer as failed from graphile_worker.jobs where attempts > 1',
+    'select task_identifier, last_error from graphile_worker.jobs where last_error is not null',
   );
-  expect(rows).toEqual([{ failed: 0 }]);
+  expect(rows).toEqual([]);
 });
 
 test('a worker that is told to stop cancels what it is building', async () => {

@@ -16,7 +16,7 @@ interface Pair {
 /** Times of one client and domain; A and AAAA asked in the same second are one. */
 const sql = `
 with pairs as (
-  select client, right(rrname, domain_length) as domain, sum(cardinality(seconds)) as lookups, count(distinct hour) as hours
+  select client, right(rrname, domain_length) as domain, sum(cardinality(seconds)) as lookups, bit_or(1 << extract(hour from hour at time zone 'UTC')::integer) as hours
   from public.lookup_hour
   where hour >= $1 and hour < $2 and ${isOurs('client', '$7', '$8')}
   group by 1, 2
@@ -32,7 +32,7 @@ regular as (
   from pairs
   join users using (domain)
   cross join everybody
-  where lookups > $3 and hours >= $4 and clients <= greatest($5::float8, $6::float8 * all_clients)
+  where lookups > $3 and bit_count(hours::bit(24)) >= $4 and clients <= greatest($5::float8, $6::float8 * all_clients)
     and not exists (
       select from public.known_domain as known
       join public.sensor_history as history using (exporter_id)

@@ -1,13 +1,13 @@
 import { z } from 'zod';
 import { isWithin } from '../allow.ts';
 import { defineDetector, literal } from '../detector.ts';
+import { FAMILY_NAMES } from '../facts.ts';
 
 interface New {
   readonly subject: string;
   readonly is_domain: boolean;
   readonly rrname: string;
   readonly domain: string;
-  readonly names: number;
   readonly is_family: boolean;
   readonly client: string;
   readonly resolver: string | null;
@@ -20,19 +20,25 @@ interface New {
 
 const sql = `
 with new as (
-  select domain as subject, true as is_domain, rrname, domain, names, is_family, client, resolver, exporter_id, time_first
+  select domain as subject, true as is_domain, rrname, domain, is_family, client, resolver, exporter_id, time_first
   from public.known_domain
   where time_first >= $1 and time_first < $2
   union all
-  select known.rrname, false, known.rrname, domain, names, is_family, known.client, known.resolver, known.exporter_id, known.time_first
+  select known.rrname, false, known.rrname, domain, is_family, known.client, known.resolver, known.exporter_id, known.time_first
   from public.known_name as known
   join public.known_domain as above using (domain)
   where known.time_first >= $1 and known.time_first < $2
     and above.time_first < known.time_first - make_interval(hours => $4)
     and not is_family
-    and names <= $5
+    and (
+      select count(*) from (
+        select from public.known_name as earlier
+        where earlier.domain = known.domain and earlier.time_first < known.time_first
+        limit $5 + 1
+      ) as earlier_names
+    ) <= $5
 )
-select subject, is_domain, rrname, domain, names, is_family, host(client) as client, host(resolver) as resolver,
+select subject, is_domain, rrname, domain, is_family, host(client) as client, host(resolver) as resolver,
   exporter.name as sensor, new.time_first, history.since,
   (select array_agg(distinct host(a)) from public.answer_hour, unnest(addresses) as a
     where hour = $1 and answer_hour.rrname = new.rrname and rrtype in (1, 28)) as addresses,
@@ -62,7 +68,7 @@ export const firstSeen = defineDetector({
       .int()
       .min(0)
       .default(20)
-      .describe('new names of domains with more names than this are not told one by one'),
+      .describe('new names of a domain that had more names than this before are not told one by one'),
   }),
   async find({ client, window, thresholds, settings }) {
     const { rows } = await client.query<New>(sql, [
@@ -90,7 +96,7 @@ export const firstSeen = defineDetector({
           sensor_history_since: row.since,
           answered: { addresses: row.addresses ?? [], cname: row.targets ?? [] },
           ...(row.is_family && {
-            generated_names: `${row.names} and more names below it are not told one by one`,
+            generated_names: `more than ${FAMILY_NAMES} names below it are not told one by one`,
           }),
         },
         query: row.is_domain

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { isWithin } from '../allow.ts';
-import { defineDetector, literal } from '../detector.ts';
+import { defineDetector, type Finding, literal } from '../detector.ts';
 import { scoreOf, severityOf } from '../severity.ts';
 
 interface Domain {
@@ -14,7 +14,6 @@ interface Domain {
   readonly history_days: number;
   readonly time_first: Date;
   readonly time_last: Date;
-  readonly examples: string[];
 }
 
 const sql = `
@@ -24,13 +23,16 @@ with current as (
 select domain, names, lookups::float8, nxdomain::float8, failed::float8, clients, time_first, time_last,
   (select max(names) from public.domain_hour as before
     where before.domain = current.domain and hour >= $1::timestamptz - interval '7 days' and hour < $1::timestamptz - interval '1 day') as before,
-  extract(epoch from $1 - (select min(since) from public.sensor_history))::float8 / 86400 as history_days,
-  (select array_agg(rrname) from (
-    select distinct rrname from public.lookup_hour
-    where hour >= $1 and hour < $2 and right(rrname, domain_length) = current.domain order by rrname limit 20
-  ) as some_names) as examples
+  extract(epoch from $1 - (select min(since) from public.sensor_history))::float8 / 86400 as history_days
 from current
 order by domain`;
+
+const examplesSql = `
+select rrname from public.lookup_hour
+where hour >= $1 and hour < $2 and right(rrname, domain_length) = $3
+group by rrname
+order by rrname
+limit 20`;
 
 /** Domains that suddenly have many names: random subdomains (water torture), wildcards put to use. */
 export const nameExplosion = defineDetector({
@@ -56,37 +58,43 @@ export const nameExplosion = defineDetector({
   }),
   async find({ client, window, thresholds, settings }) {
     const { rows } = await client.query<Domain>(sql, [window.start, window.end, thresholds.names]);
-    return rows
-      .filter(
-        row =>
-          row.history_days >= settings.burn_in_days &&
-          row.names >= thresholds.factor * (row.before ?? 0) &&
-          ((row.nxdomain + row.failed) / row.lookups >= thresholds.nx_share ||
-            row.names / row.clients >= thresholds.names_a_client) &&
-          !row.domain.endsWith('.arpa.') &&
-          !isWithin(row.domain, settings.own_suffixes),
-      )
-      .map(row => {
-        const score = scoreOf(row.names, thresholds.names);
-        return {
-          subject: row.domain,
-          client: null,
-          firstTime: row.time_first,
-          lastTime: row.time_last,
-          score,
-          severity: severityOf(score),
-          evidence: {
-            names: row.names,
-            most_names_of_an_hour_before: row.before ?? 'fewer than 20',
-            history_days: Math.floor(row.history_days),
-            lookups: row.lookups,
-            nxdomain: row.nxdomain,
-            other_errors: row.failed,
-            clients: row.clients,
-            some_names: row.examples,
-          },
-          query: `select client, count(distinct rrname) as names, sum(asked) as lookups, sum(nxdomain) as nxdomain from public.lookup_hour where hour = ${literal(window.start)} and rrname like ${literal(`%.${row.domain}`)} group by client order by names desc`,
-        };
+    const found = rows.filter(
+      row =>
+        row.history_days >= settings.burn_in_days &&
+        row.names >= thresholds.factor * (row.before ?? 0) &&
+        ((row.nxdomain + row.failed) / row.lookups >= thresholds.nx_share ||
+          row.names / row.clients >= thresholds.names_a_client) &&
+        !row.domain.endsWith('.arpa.') &&
+        !isWithin(row.domain, settings.own_suffixes),
+    );
+    const findings: Finding[] = [];
+    for (const row of found) {
+      const examples = await client.query<{ rrname: string }>(examplesSql, [
+        window.start,
+        window.end,
+        row.domain,
+      ]);
+      const score = scoreOf(row.names, thresholds.names);
+      findings.push({
+        subject: row.domain,
+        client: null,
+        firstTime: row.time_first,
+        lastTime: row.time_last,
+        score,
+        severity: severityOf(score),
+        evidence: {
+          names: row.names,
+          most_names_of_an_hour_before: row.before ?? 'fewer than 20',
+          history_days: Math.floor(row.history_days),
+          lookups: row.lookups,
+          nxdomain: row.nxdomain,
+          other_errors: row.failed,
+          clients: row.clients,
+          some_names: examples.rows.map(({ rrname }) => rrname),
+        },
+        query: `select client, count(distinct rrname) as names, sum(asked) as lookups, sum(nxdomain) as nxdomain from public.lookup_hour where hour = ${literal(window.start)} and rrname like ${literal(`%.${row.domain}`)} group by client order by names desc`,
       });
+    }
+    return findings;
   },
 });

@@ -31,16 +31,13 @@ interface Tld {
 }
 
 const sql = `
-with unknown as (
-  select tld from public.tld_hour where hour >= $1 and hour < $2 and not has_tld group by tld
-),
-lookups as (
-  select substring(rrname from '[^.]*\\.$') as tld, rrname, client, asked, time_first, time_last,
+with lookups as (
+  select split_part(rrname, '.', -2) || '.' as tld, rrname, client, asked, time_first, time_last,
     rrname ~ '^[^.]*\\.$' as is_single
   from public.lookup_hour
   where hour >= $1 and hour < $2
     and ${isOurs('client', '$5', '$6')}
-    and substring(rrname from '[^.]*\\.$') = any (select tld from unknown)
+    and not has_tld
     and not exists (select from unnest($3::text[]) as own(suffix) where rrname = suffix or rrname like '%.' || suffix)
 )
 select tld, is_single, sum(asked)::float8 as lookups,

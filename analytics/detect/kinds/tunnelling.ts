@@ -20,15 +20,37 @@ interface Pair {
 }
 
 const sql = `
-with pairs as (
+with grouped as materialized (
+  select client, right(rrname, domain_length) as domain, count(*) filter (where length(rrname) > domain_length) as parts,
+    sum(greatest(0, length(rrname) - domain_length - 1)) as characters
+  from public.lookup_hour
+  where hour >= $1 and hour < $2 and ${isOurs('client', '$6', '$7')}
+  group by 1, 2
+),
+everybody as (
+  select count(distinct client)::integer as all_clients
+  from public.client_hour
+  where hour >= $1 and hour < $2 and ${isOurs('client', '$6', '$7')}
+),
+users as (
+  select domain, count(*)::integer as clients
+  from grouped
+  group by domain
+  having count(*) <= (select greatest($8::float8, $9::float8 * all_clients) from everybody)
+),
+busy as (
+  -- names of several hours count several times here: no fewer than there are
+  select client, domain from grouped join users using (domain) where parts >= $3 and characters >= $4::float8
+),
+pairs as (
   select client, right(rrname, domain_length) as domain, count(distinct rrname)::integer as names,
     sum(asked)::float8 as lookups, sum(text_asked)::float8 as text_asked, sum(nxdomain)::float8 as nxdomain,
     min(time_first) as time_first, max(time_last) as time_last
   from public.lookup_hour
   where hour >= $1 and hour < $2 and length(rrname) > domain_length
-    and ${isOurs('client', '$6', '$7')}
+    and (client, right(rrname, domain_length)) in (select client, domain from busy)
   group by 1, 2
-  having count(*) >= $3 and count(distinct rrname) >= $3
+  having count(distinct rrname) >= $3
 ),
 carried as (
   select client, domain, sum(length(rrname) - domain_length - 1)::float8 as characters,
@@ -44,19 +66,13 @@ carried as (
     ) as longest
   ) as longest
   group by client, domain
-),
-users as (
-  select right(rrname, domain_length) as domain, count(distinct client)::integer as clients
-  from public.lookup_hour
-  where hour >= $1 and hour < $2 and right(rrname, domain_length) in (select domain from pairs)
-    and ${isOurs('client', '$6', '$7')}
-  group by 1
 )
 select host(client) as client, domain, names, characters, longest_label, lookups, text_asked, nxdomain, clients, time_first, time_last, examples,
-  (select count(distinct client)::integer from public.client_hour where hour >= $1 and hour < $2 and ${isOurs('client', '$6', '$7')}) as all_clients
+  all_clients
 from pairs
 join carried using (client, domain)
 join users using (domain)
+cross join everybody
 where characters >= $4::float8 and characters >= $5::float8 * names
 order by client, domain`;
 
@@ -104,6 +120,8 @@ export const tunnelling = defineDetector({
       thresholds.mean_length,
       settings.own_networks,
       settings.approved_resolvers,
+      thresholds.clients,
+      thresholds.client_share,
     ]);
     return rows
       .map(row => ({
@@ -114,7 +132,6 @@ export const tunnelling = defineDetector({
         row =>
           row.entropy >= thresholds.entropy &&
           !isBlockList(row) &&
-          row.clients <= Math.max(thresholds.clients, thresholds.client_share * row.all_clients) &&
           !row.domain.endsWith('.arpa.') &&
           !isWithin(row.domain, settings.own_suffixes),
       )

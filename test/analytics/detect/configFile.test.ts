@@ -1,5 +1,8 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { setSettings, showSettings } from '../../../analytics/detect/configFile.ts';
+import { applySettings, setSettings, showSettings } from '../../../analytics/detect/configFile.ts';
 import { listDetections, mute, setStatus, unmute } from '../../../analytics/detect/list.ts';
 import { approveResolver, usedResolvers } from '../../../analytics/detect/resolvers.ts';
 import { whatIf } from '../../../analytics/detect/whatIf.ts';
@@ -133,4 +136,19 @@ test('muted and closed detections are found but not listed, unless wished', asyn
   expect(await rogues()).toEqual(['10.0.2.4']);
   expect(await listDetections(database.pool, { kind: 'rogue_resolver', all: true })).toHaveLength(2);
   await expect(mute(database.pool, { reason: 'r', author: 'a', until })).rejects.toThrow('say what to mute');
+});
+
+test('a file of settings may be YAML', async () => {
+  const directory = await mkdtemp(join(tmpdir(), 'dnstrail-settings-'));
+  try {
+    const path = join(directory, 'network.yaml');
+    await writeFile(path, 'burn_in_days: 3\napproved_resolvers:\n  - 10.0.0.53 # ours\nallow: [a.net]\n');
+    expect((await applySettings(database.pool, path)).sort()).toEqual([
+      'allow',
+      'approved_resolvers',
+      'burn_in_days',
+    ]);
+  } finally {
+    await rm(directory, { recursive: true });
+  }
 });

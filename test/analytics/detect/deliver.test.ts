@@ -63,13 +63,13 @@ test('each detection is sent once, signed, and again only while it is not taken'
   await insertLookups(database.pool, [rogue('10.0.2.3'), rogue('10.0.2.4')]);
   const worker = await startWorker({ databaseUrl: database.url });
   try {
-    await eventually('a worker', async () => {
-      const { rows } = await database.pool.query(
-        `select to_regproc('graphile_worker.add_job') is not null as ready`,
-      );
-      return rows[0].ready || undefined;
-    });
-    await database.pool.query(`select graphile_worker.add_job('detect', job_key => 'detect')`);
+    // its own schema is made step by step meanwhile
+    await eventually('a worker', () =>
+      database.pool.query(`select graphile_worker.add_job('detect', job_key => 'detect')`).then(
+        () => true,
+        () => undefined,
+      ),
+    );
     await eventually('two messages', async () => received.length >= 2 || undefined);
     await detect(database.pool, { isUrgent: true });
     await database.pool.query(`select graphile_worker.add_job('detect', job_key => 'detect')`);

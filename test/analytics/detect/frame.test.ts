@@ -54,6 +54,13 @@ function day(date: string): Lookup[] {
       client: '10.0.2.4',
       rcode: 3,
     })),
+    // so many that the later ones are not told
+    ...Array.from({ length: 12 }, (_, i) => ({
+      at: at(`08:${10 + i}:00`),
+      name: `s${i}-${date}.slow.net.`,
+      client: '10.0.2.6',
+      answers: [{ rdata: '198.51.100.10' }],
+    })),
     // more names than a family has, on all days together
     ...Array.from({ length: 40 }, (_, i) => ({
       at: at(`07:${10 + i}:00`),

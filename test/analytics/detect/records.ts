@@ -19,6 +19,8 @@ export interface Lookup {
   readonly exporter?: number;
   readonly port?: number;
   readonly protocol?: number;
+  /** What the exporter takes it for. */
+  readonly application?: number;
   /** False: the exporter could not decode the messages. */
   readonly isDecoded?: boolean;
 }
@@ -41,7 +43,7 @@ export async function insertLookups(pool: pg.Pool, lookups: readonly Lookup[]): 
       protocol: lookup.protocol ?? 17,
       src_port: 40_000,
       dst_port: lookup.port ?? 53,
-      application: 53,
+      application: lookup.application ?? 53,
       octets: 60,
       reverse_octets: 120,
       src: client,

@@ -1,0 +1,180 @@
+import { chmod, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type pg from 'pg';
+import { setSettings } from '../../analytics/detect/configFile.ts';
+import { detect as runDetectors } from '../../analytics/tasks/detect.ts';
+import { loadFiles } from '../../collector/load/load.ts';
+import { openDatabase } from '../../common/database.ts';
+import { canonicalName } from '../../common/dnsName.ts';
+import { registeredDomainLength } from '../../common/registeredDomain.ts';
+import { migrate } from '../../migrations/migrate.ts';
+import { type Corpus, writeCorpus } from '../corpus/corpus.ts';
+import { KINDS, type Kind, type Label, STRENGTHS, type Strength } from '../corpus/labels.ts';
+import { figure, machineRecipe, type Result, result, timed } from './measure.ts';
+
+const DAY_MS = 86_400_000;
+/** A finding may begin so long before a plant (its window does) and end so long after it. */
+const SLACK_MS = DAY_MS;
+
+/** How one kind did on one seed. */
+interface Score {
+  readonly kind: Kind;
+  readonly recall: Readonly<Record<Strength, { readonly found: number; readonly planted: number }>>;
+  readonly right: number;
+  readonly wrong: readonly string[];
+}
+
+interface Finding {
+  readonly kind: Kind;
+  readonly subject: string;
+  readonly first_time: Date;
+  readonly last_time: Date;
+}
+
+export interface DetectResult extends Result {
+  readonly detectors: readonly {
+    readonly kind: Kind;
+    readonly strength: Strength;
+    readonly seeds: number;
+    readonly precision: number;
+    readonly recall: number;
+    readonly false_per_day: number;
+  }[];
+}
+
+/**
+ * Precision and recall of each detector on corpora with planted attacks (test/corpus), of each the worst seed: generated,
+ * written as IPFIX, loaded by the collector, and looked at by the detectors as jobs do. A finding is right when it names
+ * what a label of its kind names, or what a label says its traffic shows too; of kind first_seen also when nobody had asked
+ * for that name or domain in the burn-in or before. Everything else counts as false.
+ */
+export async function detect(seeds: readonly number[]): Promise<DetectResult> {
+  const scores: Score[][] = [];
+  const [rates, falsePerDay]: [number[], number[]] = [[], []];
+  let days = 0;
+  for (const seed of seeds) {
+    const { corpus, rrs, findings, seconds } = await findIn(seed);
+    const firstAsked = firstQuestions(corpus);
+    const burntIn = new Date(corpus.from.getTime() + corpus.operator.burn_in_days * DAY_MS);
+    days = (corpus.to.getTime() - corpus.from.getTime()) / DAY_MS;
+    const ofSeed = KINDS.map(kind => scoreOf(kind, corpus.labels, findings, firstAsked, burntIn));
+    scores.push(ofSeed);
+    rates.push(rrs / seconds);
+    falsePerDay.push(ofSeed.reduce((sum, { wrong }) => sum + wrong.length, 0) / days);
+    for (const { kind, wrong } of ofSeed)
+      for (const finding of wrong) process.stderr.write(`seed ${seed}: false ${kind}: ${finding}\n`);
+  }
+  const detectors = KINDS.flatMap((kind, k) =>
+    STRENGTHS.map(strength => {
+      const each = scores.map(ofSeed => ofSeed[k]!); // one score a kind
+      return {
+        kind,
+        strength,
+        seeds: seeds.length,
+        precision: Math.min(...each.map(({ right, wrong }) => share(right, right + wrong.length))),
+        recall: Math.min(
+          ...each.map(({ recall }) => share(recall[strength].found, recall[strength].planted)),
+        ),
+        false_per_day: Math.max(...each.map(({ wrong }) => wrong.length / days)),
+      };
+    }),
+  );
+  const figures = [
+    figure('false findings per simulated day', '1/day', falsePerDay),
+    figure('detect, RRs looked at', 'RRs/s', rates),
+    ...detectors.flatMap(({ kind, strength, recall, precision }) => [
+      figure(`${kind}, ${strength}: recall of the worst seed`, 'share', [recall]),
+      ...(strength === 'strong'
+        ? [figure(`${kind}: precision of the worst seed`, 'share', [precision])]
+        : []),
+    ]),
+  ];
+  const recipe = { corpus: 'test/corpus, 7 days, 500 clients', seeds: seeds.join(' '), ...machineRecipe() };
+  return { ...result('detect', recipe, figures), detectors };
+}
+
+async function findIn(
+  seed: number,
+): Promise<{ corpus: Corpus; rrs: number; findings: Finding[]; seconds: number }> {
+  const home = await mkdtemp(join(tmpdir(), 'dnstrail-bench-home-'));
+  await chmod(home, 0o755); // run by root the server has another account
+  try {
+    const { corpus, paths, rrs } = await writeCorpus(join(home, 'corpus'), { seed });
+    const database = await openDatabase({ home });
+    try {
+      const pool = database.pool({ max: 8 });
+      await migrate(pool);
+      await setSettings(pool, corpus.operator);
+      await loadFiles(database.url, paths);
+      const { seconds } = await timed(() => runDetectors(pool, { isUrgent: true }));
+      return { corpus, rrs, findings: await readFindings(pool), seconds };
+    } finally {
+      await database.close();
+    }
+  } finally {
+    await rm(home, { recursive: true });
+  }
+}
+
+async function readFindings(pool: pg.Pool): Promise<Finding[]> {
+  const { rows } = await pool.query<Finding>(
+    `select kind, subject, first_time, last_time from public.detection where status <> 'withdrawn' order by 1, 2, 3`,
+  );
+  return rows;
+}
+
+/** When each name and registered domain was asked for first, in milliseconds. */
+function firstQuestions(corpus: Corpus): ReadonlyMap<string, number> {
+  const first = new Map<string, number>();
+  for (const { start, dns } of corpus.flows()) {
+    const name = canonicalName(dns?.question?.name ?? '');
+    if (name === null) continue;
+    for (const subject of [name, name.slice(-registeredDomainLength(name))])
+      first.set(subject, Math.min(first.get(subject) ?? Number.POSITIVE_INFINITY, start / 1000));
+  }
+  return first;
+}
+
+function scoreOf(
+  kind: Kind,
+  labels: readonly Label[],
+  findings: readonly Finding[],
+  firstAsked: ReadonlyMap<string, number>,
+  burntIn: Date,
+): Score {
+  const found = findings.filter(finding => finding.kind === kind);
+  const planted = labels.filter(label => label.kind === kind);
+  const recall = (strength: Strength) => {
+    const ofStrength = planted.filter(label => label.strength === strength);
+    return {
+      found: ofStrength.filter(label => found.some(f => isOf(label, f))).length,
+      planted: ofStrength.length,
+    };
+  };
+  const isRight = (finding: Finding): boolean =>
+    planted.some(label => isOf(label, finding)) ||
+    (kind === 'first_seen' && (firstAsked.get(finding.subject) ?? 0) > burntIn.getTime());
+  const isNeither = (finding: Finding): boolean =>
+    labels.some(({ also }) => also.some(other => other.kind === kind && other.subject === finding.subject));
+  const wrong = found.filter(finding => !isRight(finding) && !isNeither(finding));
+  return {
+    kind,
+    recall: { weak: recall('weak'), medium: recall('medium'), strong: recall('strong') },
+    right: found.filter(isRight).length,
+    wrong: wrong.map(({ subject, first_time }) => `${subject} at ${first_time.toISOString()}`),
+  };
+}
+
+function isOf(label: Label, { subject, first_time, last_time }: Finding): boolean {
+  return (
+    subject === label.subject &&
+    first_time.getTime() < label.to.getTime() + SLACK_MS &&
+    last_time.getTime() > label.from.getTime() - SLACK_MS
+  );
+}
+
+/** 1 where there is nothing to miss. */
+function share(part: number, whole: number): number {
+  return whole === 0 ? 1 : Number((part / whole).toPrecision(3));
+}
