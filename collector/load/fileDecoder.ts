@@ -35,7 +35,7 @@ export class FileDecoder {
   readonly #kept = new Map<string, number>();
   readonly #committed: number;
   readonly #grouped: number;
-  #groups = new Groups();
+  #groups = Groups.take();
   readonly #rejected: ReadonlyMap<number, string>;
   readonly #mapper: Mapper;
   readonly #sink: Sink;
@@ -142,7 +142,7 @@ export class FileDecoder {
     batch.domains = this.#domainStates();
     if (withGroups) {
       batch.groups = this.#groups;
-      this.#groups = new Groups();
+      this.#groups = Groups.take();
     }
     this.batch = new Batch(batch.to);
     return batch;

@@ -34,8 +34,8 @@ const CONNECTIONS = 8;
 const BATCH_BYTES_TOTAL = 32 << 20;
 const LARGEST_BATCH_BYTES = 8 << 20;
 const SMALLEST_BATCH_BYTES = 1 << 18;
-/** Groups of observations in memory, some 40 MB, shared likewise. */
-const GROUPS_TOTAL = 250_000;
+/** Groups of observations in memory, some 40 MB, shared likewise; as much again is on its way to the database. */
+const GROUPS_TOTAL = 150_000;
 const SMALLEST_GROUPS = 5000;
 /** Messages that trickle in are committed together, this long after the first of them. */
 const GATHER_MS = 100;

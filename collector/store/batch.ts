@@ -153,6 +153,7 @@ export class Batch {
   /** Gives the memory of the rows to later batches: the database has them. */
   recycle(): void {
     for (const rows of [this.#flows, this.#packets, this.#rrs]) rows?.recycle();
+    this.groups?.recycle();
   }
 
   note(name: string, by: number): void {

@@ -111,7 +111,6 @@ export async function copyGroups(client: pg.PoolClient, groups: Groups, sourceId
   const runId = rows[0]!.run_id; // a function returns one row
   for (const [tier, tierRows] of groups.finish(sourceId)) {
     if (tierRows.rows > 0) await copy(client, copyTierSql(tier, runId), tierRows);
-    tierRows.recycle();
   }
 }
 

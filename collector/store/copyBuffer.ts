@@ -216,6 +216,12 @@ export class CopyBuffer {
     return this.#octets.subarray(0, this.#at + 2);
   }
 
+  /** Empty again, in the same memory. Only for who knows that nothing reads what finish() returned any more. */
+  clear(): void {
+    this.rows = 0;
+    this.#at = SIGNATURE.length;
+  }
+
   /** Gives the memory to later buffers. Only for who knows that nothing reads what finish() returned any more. */
   recycle(): void {
     if (spare.length < MOST_SPARE && this.#octets.length <= LARGEST_SPARE) spare.push(this.#octets);

@@ -108,6 +108,14 @@ export class CountedRows {
     if (this.#hasCount) out.setInt64(at + COUNT, this.#counts[row]!);
   }
 
+  /** Empty again, in the same memory. */
+  clear(): void {
+    this.#counts.fill(0, 0, this.#length);
+    this.#slots.fill(0);
+    this.#length = 0;
+    this.out.clear();
+  }
+
   #grow(): void {
     this.#hashes = integers(this.#hashes);
     this.#offsets = integers(this.#offsets);

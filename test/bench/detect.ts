@@ -55,10 +55,11 @@ export async function detect(seeds: readonly number[]): Promise<DetectResult> {
   let days = 0;
   for (const seed of seeds) {
     const { corpus, rrs, findings, seconds } = await findIn(seed);
-    const firstAsked = firstQuestions(corpus);
+
     const burntIn = new Date(corpus.from.getTime() + corpus.operator.burn_in_days * DAY_MS);
+    const old = askedBefore(corpus, burntIn);
     days = (corpus.to.getTime() - corpus.from.getTime()) / DAY_MS;
-    const ofSeed = KINDS.map(kind => scoreOf(kind, corpus.labels, findings, firstAsked, burntIn));
+    const ofSeed = KINDS.map(kind => scoreOf(kind, corpus.labels, findings, old));
     scores.push(ofSeed);
     rates.push(rrs / seconds);
     falsePerDay.push(ofSeed.reduce((sum, { wrong }) => sum + wrong.length, 0) / days);
@@ -124,24 +125,26 @@ async function readFindings(pool: pg.Pool): Promise<Finding[]> {
   return rows;
 }
 
-/** When each name and registered domain was asked for first, in milliseconds. */
-function firstQuestions(corpus: Corpus): ReadonlyMap<string, number> {
-  const first = new Map<string, number>();
+/** Names and registered domains that somebody asked for before a time: nothing can be new about these later. */
+function askedBefore(
+  corpus: Corpus,
+  time: Date,
+): { names: ReadonlySet<string>; domains: ReadonlySet<string> } {
+  const [names, domains] = [new Set<string>(), new Set<string>()];
   for (const { start, dns } of corpus.flows()) {
     const name = canonicalName(dns?.question?.name ?? '');
-    if (name === null) continue;
-    for (const subject of [name, name.slice(-registeredDomainLength(name))])
-      first.set(subject, Math.min(first.get(subject) ?? Number.POSITIVE_INFINITY, start / 1000));
+    if (name === null || start / 1000 >= time.getTime()) continue;
+    names.add(name);
+    domains.add(name.slice(-registeredDomainLength(name)));
   }
-  return first;
+  return { names, domains };
 }
 
 function scoreOf(
   kind: Kind,
   labels: readonly Label[],
   findings: readonly Finding[],
-  firstAsked: ReadonlyMap<string, number>,
-  burntIn: Date,
+  old: ReturnType<typeof askedBefore>,
 ): Score {
   const found = findings.filter(finding => finding.kind === kind);
   const planted = labels.filter(label => label.kind === kind);
@@ -154,7 +157,7 @@ function scoreOf(
   };
   const isRight = (finding: Finding): boolean =>
     planted.some(label => isOf(label, finding)) ||
-    (kind === 'first_seen' && (firstAsked.get(finding.subject) ?? 0) > burntIn.getTime());
+    (kind === 'first_seen' && !(old.names.has(finding.subject) && old.domains.has(finding.subject)));
   const isNeither = (finding: Finding): boolean =>
     labels.some(({ also }) => also.some(other => other.kind === kind && other.subject === finding.subject));
   const wrong = found.filter(finding => !isRight(finding) && !isNeither(finding));

@@ -1,19 +1,46 @@
 import { parseArgs } from 'node:util';
 import { decode } from './decode.ts';
+import { detect } from './detect.ts';
 import { encode } from './encode.ts';
-import { makeInput } from './input.ts';
+import { growth, PROBE_RRS } from './growth.ts';
+import { type Input, makeInput } from './input.ts';
 import { load } from './load.ts';
+import { lookups } from './lookups.ts';
 import type { Result } from './measure.ts';
 import { peers } from './peers.ts';
+import { StoredStream } from './scale.ts';
+import { storage } from './storage.ts';
+import { sustained } from './sustained.ts';
 
-const USAGE = `npm run bench -- [decode|encode|load|peers …] [options]
+const USAGE = `npm run bench -- [decode|encode|load|peers|sustained|growth|lookups|storage|detect …] [options]
+  --seeds N      corpora that detect looks at, default 5; not run without its name, as each takes minutes
   --json         one JSON object on standard output; with exactly one name
-  --runs N       runs of each, default 5
-  --flows N      size of the generated stream, default 250000
-  --input FILE   measure with this file of IPFIX messages instead, plain or .gz`;
+  --runs N       runs of each of decode, encode, load, peers; default 5
+  --flows N      size of the generated stream of these, default 250000
+  --input FILE   measure these with this file of IPFIX messages instead, plain or .gz
+  --scale N      RRs to store: sustained 5000000; growth, lookups and storage, which share one database, 10000000;
+                 without a name 2000000 and 3000000; 100000000 takes an hour and 35 GB`;
 
-const benchmarks = { decode, encode, load, peers } as const;
-type Name = keyof typeof benchmarks;
+/** RRs to store, and what is asked of them; less of it when all benchmarks run. */
+const LONG = { sustained: 5e6, stored: 10e6, probes: 5, subjects: 200 };
+const SHORT = { sustained: 2e6, stored: 3e6, probes: 1, subjects: 20 };
+const DAYS = 7;
+/** Of the corpora that are judged by; thresholds were found with others. */
+const FIRST_SEED = 1001;
+
+const ofInput = { decode, encode, load, peers } as const;
+const ofStored = { growth, lookups, storage } as const;
+type Name = keyof typeof ofInput | keyof typeof ofStored | 'sustained' | 'detect';
+const names: readonly Name[] = [
+  'decode',
+  'encode',
+  'load',
+  'peers',
+  'sustained',
+  'growth',
+  'lookups',
+  'storage',
+];
 
 async function main(): Promise<void> {
   const { values, positionals } = parseArgs({
@@ -23,25 +50,48 @@ async function main(): Promise<void> {
       runs: { type: 'string', default: '5' },
       flows: { type: 'string', default: '250000' },
       input: { type: 'string' },
+      scale: { type: 'string' },
+      seeds: { type: 'string', default: '5' },
     },
   });
-  const [runs, flows] = [Number(values.runs), Number(values.flows)];
-  const names = positionals.length > 0 ? positionals : Object.keys(benchmarks);
-  if (!names.every(isName) || (values.json && names.length !== 1) || !(runs >= 1) || !(flows >= 1))
+  const [runs, flows, seeds] = [Number(values.runs), Number(values.flows), Number(values.seeds)];
+  const wanted = positionals.length > 0 ? positionals : names;
+  const defaults = positionals.length > 0 ? LONG : SHORT;
+  const scale = values.scale === undefined ? undefined : Number(values.scale);
+  if (!wanted.every(isName) || (values.json && wanted.length !== 1)) throw new TypeError(USAGE);
+  if (!(runs >= 1) || !(flows >= 1) || !(seeds >= 1) || !(scale === undefined || scale >= 1e6))
     throw new TypeError(USAGE);
-  const input = await makeInput(values.input === undefined ? { flows } : { file: values.input });
+
+  let input: Input | undefined;
+  let stored: StoredStream | undefined;
+  const run = async (name: Name): Promise<Result> => {
+    if (name === 'detect') return detect(Array.from({ length: seeds }, (_, i) => FIRST_SEED + i));
+    if (name === 'sustained') return sustained(scale ?? defaults.sustained);
+    if (isKeyOf(ofInput, name)) {
+      input ??= await makeInput(values.input === undefined ? { flows } : { file: values.input });
+      return ofInput[name](input, runs);
+    }
+    const options = { ...defaults, rrs: scale ?? defaults.stored };
+    stored ??= await StoredStream.open({ days: DAYS, rrs: options.rrs + options.probes * PROBE_RRS });
+    return ofStored[name](stored, options);
+  };
   try {
-    for (const name of names) {
-      const found = await benchmarks[name](input, runs);
+    for (const name of wanted) {
+      const found = await run(name);
       process.stdout.write(values.json ? `${JSON.stringify(found)}\n` : table(found));
     }
   } finally {
-    await input.remove();
+    await input?.remove();
+    await stored?.close();
   }
 }
 
 function isName(name: string): name is Name {
-  return Object.hasOwn(benchmarks, name);
+  return name === 'detect' || names.some(each => each === name);
+}
+
+function isKeyOf<T extends object>(object: T, key: PropertyKey): key is keyof T {
+  return Object.hasOwn(object, key);
 }
 
 function table({ name, recipe, results, absent }: Result): string {

@@ -81,6 +81,13 @@ export function recipeOf(input: Input, more: Recipe): Recipe {
     flows: input.flows,
     rrs: input.rrs,
     ...more,
+    ...machineRecipe(),
+  };
+}
+
+/** Machine and version of a measurement. */
+export function machineRecipe(): Recipe {
+  return {
     cores: availableParallelism(),
     cpu: cpus()[0]?.model.trim() ?? 'unknown',
     loadAverage: rounded(loadavg()[0] ?? 0), // of the last minute, so that a busy machine shows

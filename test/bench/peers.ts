@@ -30,7 +30,14 @@ import {
   result,
   timed,
 } from './measure.ts';
-import { CREATE_ACCT, NFACCTD_SETTINGS, nfacctdVersion, type Stored, storeByNfacctd } from './nfacctd.ts';
+import {
+  CREATE_ACCT,
+  NFACCTD_FEED,
+  NFACCTD_SETTINGS,
+  nfacctdVersion,
+  type Stored,
+  storeByNfacctd,
+} from './nfacctd.ts';
 import { PLAIN_FLOWS_MAKE, plainFlowStream } from './plainFlows.ts';
 import { treeCpuSeconds } from './treeCpu.ts';
 
@@ -39,15 +46,22 @@ const PLAIN_FLOWS = 600_000;
 const MOST_ROUNDS = { store: 3, read: 2 };
 const POLL_MS = 5;
 
-/** The same octets given to others in the same run: nfacctd stores plain flows, ipfixDump reads the input. */
+/**
+ * The same octets given to others in the same run: nfacctd stores plain flows, ipfixDump reads the input. Needs Linux, whose
+ * /proc tells what waits in a socket and what processes take.
+ */
 export async function peers(input: Input, runs: number): Promise<Result> {
+  const [storeRounds, readRounds] = [Math.min(runs, MOST_ROUNDS.store), Math.min(runs, MOST_ROUNDS.read)];
   const nfacctd = nfacctdVersion();
-  const stored = await storePlainFlows(Math.min(runs, MOST_ROUNDS.store), nfacctd !== undefined);
-  const read = await readInput(input, Math.min(runs, MOST_ROUNDS.read));
+  const stored = await storePlainFlows(storeRounds, nfacctd !== undefined);
+  const read = await readInput(input, readRounds);
   const recipe = recipeOf(input, {
-    runs: `at most ${MOST_ROUNDS.store} of plain flows, ${MOST_ROUNDS.read} of decoding`,
+    runs: storeRounds,
+    runsOfDecoding: readRounds,
     plainFlows: `${PLAIN_FLOWS_MAKE}; ${PLAIN_FLOWS} flows`,
-    ...(nfacctd === undefined ? {} : { nfacctd, nfacctdSettings: NFACCTD_SETTINGS }),
+    ...(nfacctd === undefined
+      ? {}
+      : { nfacctd, nfacctdSettings: NFACCTD_SETTINGS, nfacctdFeed: NFACCTD_FEED }),
   });
   const absent = nfacctd === undefined ? ['nfacctd: not on PATH (Debian: apt-get install pmacct)'] : [];
   return result('peers', recipe, [...stored, ...read.results], [...absent, ...read.absent]);
@@ -75,12 +89,28 @@ interface Storer {
   close(): Promise<void>;
 }
 
-/** All into one server, in turn, each into emptied tables after a checkpoint. They have to store the same values. */
+/** Into one server, with a home of its own. */
 async function storePlainFlows(rounds: number, withNfacctd: boolean): Promise<Figure[]> {
-  log.level = 'warn'; // what the collector says in passing is no result
   const directory = await mkdtemp(join(tmpdir(), 'dnstrail-bench-peers-'));
-  await chmod(directory, 0o755); // run by root the server has another account
-  const database = await openDatabase({ home: join(directory, 'home') });
+  const { level } = log;
+  log.level = 'warn'; // what the collector says in passing is no result
+  try {
+    await chmod(directory, 0o755); // run by root the server has another account
+    const database = await openDatabase({ home: join(directory, 'home') });
+    return await storeInTurn(database, directory, rounds, withNfacctd).finally(() => database.close());
+  } finally {
+    log.level = level;
+    await rm(directory, { recursive: true });
+  }
+}
+
+/** Each into emptied tables after a checkpoint. They have to store the same values. */
+async function storeInTurn(
+  database: Database,
+  directory: string,
+  rounds: number,
+  withNfacctd: boolean,
+): Promise<Figure[]> {
   const storers: Storer[] = [];
   try {
     await migrate(database.pool({ max: 1 }));
@@ -100,14 +130,10 @@ async function storePlainFlows(rounds: number, withNfacctd: boolean): Promise<Fi
       }
       if (sums.size > 1) throw new Error(`not the same was stored: ${[...sums].join(' and ')}`);
     }
-    return figures(
-      storers.map(({ name }) => name),
-      runs,
-    );
+    const names = storers.map(({ name }) => name);
+    return figures(names, runs);
   } finally {
     for (const storer of storers.reverse()) await storer.close();
-    await database.close();
-    await rm(directory, { recursive: true });
   }
 }
 

@@ -15,6 +15,12 @@ import { zipf } from './zipf.ts';
 export interface StreamOptions {
   readonly flows: number;
   readonly seed?: number;
+  /** What the flows are spread over; default 1. */
+  readonly days?: number;
+  /** Milliseconds since the Unix epoch; default 2026-03-02. */
+  readonly start?: number;
+  /** Flows of the same traffic that came earlier. When given, it meets new zones as it goes on. */
+  readonly before?: number;
 }
 
 /** What a stream holds. */
@@ -23,14 +29,24 @@ export interface StreamCounts {
   readonly rrs: number;
 }
 
-/** The make of the stream in words, for the recipe of a result. */
-export const STREAM_MAKE =
-  'generated (test/bench/stream.ts): YAF 2.16 layout, DNS biflows over 7 days; 600 clients, 4 resolvers, 20 000 zones ' +
+const TRAFFIC =
+  'generated (test/bench/stream.ts): YAF 2.16 layout, DNS biflows; 600 clients, 4 resolvers, 20 000 zones ' +
   'with 5 hosts each by Zipf popularity (s = 1), answers of 1 to 8 addresses, CNAME chains of 0 to 3; ' +
-  'A 58 %, AAAA 27 %, NS 5 %, TXT 4 %, MX 3 %, PTR 3 %; NXDOMAIN 5 %, unanswered 1.5 %; IPv6 flows 10 %';
+  'A 58 %, AAAA 27 %, NS 5 %, TXT 4 %, MX 3 %, PTR 3 %; NXDOMAIN 5 %, each for a name of its own; unanswered 1.5 %; IPv6 flows 10 %';
 
-const DAYS = 1;
-const START_US = Date.UTC(2026, 2, 2) * 1000;
+/** The make of the stream in words, for the recipe of a result. */
+export const STREAM_MAKE = `${TRAFFIC}; over 1 day`;
+
+/** Of every so many flows one asks for a zone that was never asked for before. */
+const FLOWS_PER_NEW_ZONE = 200;
+
+/** The make of a stream that is given `before`, in words. */
+export const GROWING_STREAM_MAKE = `${TRAFFIC}; and a new zone every ${FLOWS_PER_NEW_ZONE} flows, from then on the least popular one`;
+
+/** Matches the name of a zone at the end of a name; of PostgreSQL's regular expressions. */
+export const ZONE_PATTERN = '[a-z]+-[a-z]+[0-9]*\\.(?:co\\.example|net\\.test|example|test)\\.$';
+
+const START_MS = Date.UTC(2026, 2, 2);
 const DAY_US = 86_400e6;
 const CLIENTS = 600;
 const RESOLVERS = 4;
@@ -40,21 +56,28 @@ const HOSTS = ['www.', '', 'img.', 'api.', 'm.'];
 const NXDOMAIN = 3;
 
 /** Messages of one IPFIX file, in their order; returns what they hold. */
-export function* yafStream({ flows, seed = 1 }: StreamOptions): Generator<Buffer, StreamCounts> {
+export function* yafStream(options: StreamOptions): Generator<Buffer, StreamCounts> {
+  const { flows, seed = 1, days = 1, before } = options;
   const random = mulberry32(seed);
-  const pickZone = zipf(ZONES, random);
+  const pickZone = zipf(ZONES + Math.floor((before ?? 0) / FLOWS_PER_NEW_ZONE), random);
   const writer = new YafWriter(dnsTemplates);
-  let start = START_US;
+  let start = (options.start ?? START_MS) * 1000;
   let rrs = 0;
   for (let i = 0; i < flows; i++) {
-    start += (-Math.log(1 - random()) * DAYS * DAY_US) / flows;
-    const flow = makeFlow(Math.floor(start), pickZone(), random);
+    start += (-Math.log(1 - random()) * days * DAY_US) / flows;
+    const zone = before === undefined ? undefined : newZone(before + i);
+    const flow = makeFlow(Math.floor(start), zone ?? pickZone(), random);
     const full = writer.flow(flow, Math.floor(start / 1e6) + 30);
     if (full !== undefined) yield full;
     if (flow.dns !== undefined) rrs += rrsOf(flow.dns);
   }
   yield writer.message(Math.floor(start / 1e6) + 30);
   return { flows, rrs };
+}
+
+/** The zone that is met for the first time by this flow of growing traffic. */
+function newZone(flow: number): number | undefined {
+  return flow % FLOWS_PER_NEW_ZONE === 0 ? ZONES + flow / FLOWS_PER_NEW_ZONE : undefined;
 }
 
 function makeFlow(start: number, zone: number, random: () => number): YafFlow {
@@ -108,7 +131,9 @@ function questionType(draw: number): number {
 
 function questionName(zone: number, type: number, prefix: string): string {
   if (type === RrType.A || type === RrType.AAAA) return prefix + zoneName(zone);
-  return type === RrType.PTR ? `${zone & 255}.${zone >> 8}.18.198.in-addr.arpa.` : zoneName(zone);
+  return type === RrType.PTR
+    ? `${zone & 255}.${(zone >> 8) & 255}.${18 + (zone >> 16)}.198.in-addr.arpa.`
+    : zoneName(zone);
 }
 
 function negative(zone: number): { rcode: number; rrs: Rr[] } {
@@ -159,11 +184,12 @@ function answers({ name, type }: Rr, zone: number): Rr[] {
     rrs.push(answer(owner, RrType.CNAME, { kind: 'cname', text: target }));
     owner = target;
   }
+  const [network, size] = zone < ZONES ? [0xc6120000, 2 ** 17] : [0x64400000, 2 ** 22]; // 198.18/15, 100.64/10
   for (let i = count(8); i > 0; i--) {
-    const number = Math.floor(fixed() * 2 ** 17);
+    const number = Math.floor(fixed() * size);
     const rdata: Rdata =
       type === RrType.A
-        ? { kind: 'a', address: 0xc6120000 + number }
+        ? { kind: 'a', address: network + number }
         : { kind: 'aaaa', address: ipv6(number, zone) };
     rrs.push(answer(owner, type, rdata));
   }
