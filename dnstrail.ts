@@ -12,6 +12,8 @@ import { startWorker } from './analytics/main.ts';
 import { restoreArchive } from './analytics/restore.ts';
 import { retain } from './analytics/tasks/retain.ts';
 import { seal } from './analytics/tasks/seal.ts';
+import { addKeyCommands } from './api/commands.ts';
+import { startApi } from './api/main.ts';
 import { type ExportFilter, exportCof } from './collector/cof/exportCof.ts';
 import { type ImportReport, importCof } from './collector/cof/importCof.ts';
 import { withSpooled } from './collector/cof/spool.ts';
@@ -38,7 +40,8 @@ const jobSettings: readonly SettingName[] = [
   'retainBytes',
   'archiveDirectory',
 ];
-const collecting = everything.filter(name => !jobSettings.includes(name));
+const apiSettings: readonly SettingName[] = ['http', 'queryTimeout'];
+const collecting = everything.filter(name => !jobSettings.includes(name) && !apiSettings.includes(name));
 
 type Flags = Partial<Record<SettingName, string>> & { readonly config?: string };
 
@@ -49,7 +52,7 @@ const program = new Command('dnstrail')
 
 command(
   'up',
-  'run everything: embedded PostgreSQL (unless DATABASE_URL is set), schema, IPFIX receiver, watched directory, jobs',
+  'run everything: embedded PostgreSQL (unless DATABASE_URL is set), schema, IPFIX receiver, watched directory, jobs, query API',
   everything,
 )
   .addHelpText(
@@ -152,6 +155,30 @@ command(
       console.log('running jobs; Ctrl-C stops');
       await stopSignal().wait;
       await worker.close();
+    }),
+  );
+
+command('serve', 'run the query API alone: DNSDB, CIRCL and our own', [...databaseSettings, ...apiSettings])
+  .addHelpText(
+    'after',
+    examples(
+      'dnstrail serve',
+      'DATABASE_URL=postgres://dnstrail@db/dnstrail dnstrail serve --http 0.0.0.0:8053',
+    ),
+  )
+  .action((flags: Flags) =>
+    withSchema(flags, async database => {
+      const { http, queryTimeout } = configOf(flags);
+      if (http === undefined)
+        throw new Error('--http is empty: give an address and port such as 127.0.0.1:8053');
+      const api = await startApi({
+        databaseUrl: database.url,
+        listen: http,
+        queryTimeoutSeconds: queryTimeout,
+      });
+      console.log(`serving HTTP on ${api.address.host}:${api.address.port}; Ctrl-C stops`);
+      await stopSignal().wait;
+      await api.close();
     }),
   );
 
@@ -274,6 +301,13 @@ addDetectionCommands<Flags>({
   withPool: (flags, run) => withSchema(flags, (_database, pool) => run(pool)),
 });
 
+addKeyCommands<Flags>({
+  program,
+  command: (name, description, parent) => command(name, description, databaseSettings, parent),
+  examples,
+  withPool: (flags, run) => withSchema(flags, (_database, pool) => run(pool)),
+});
+
 /** A subcommand with flags for the settings it uses. */
 function command(
   name: string,
@@ -308,9 +342,9 @@ async function collect(config: Config, isAll: boolean): Promise<void> {
   console.log(`listening for IPFIX on ${host}:${port} (TCP); opening the database …`);
   const worker = collector.ready.then(
     async database => {
-      const jobs = isAll ? await startWorker({ databaseUrl: database.url, ...jobsOf(config) }) : undefined;
-      console.log(startScreen({ config, database, watched: collector.watched }));
-      return jobs;
+      const started = isAll ? await startQuestionsAndJobs(database.url, config) : undefined;
+      console.log(startScreen({ config, database, watched: collector.watched, api: started?.address }));
+      return started;
     },
     error => {
       if (stop.isStopping()) return undefined;
@@ -324,6 +358,14 @@ async function collect(config: Config, isAll: boolean): Promise<void> {
   console.log('stopping: committing what was received (again Ctrl-C to leave it to the next start) …');
   await Promise.all([worker.then(jobs => jobs?.close()), collector.close()]);
   console.log('stopped; nothing is lost, the next start goes on here');
+}
+
+/** The query API, first since its port may be taken, and the jobs. */
+async function startQuestionsAndJobs(databaseUrl: string, config: Config) {
+  const { http: listen, queryTimeout: queryTimeoutSeconds } = config;
+  const api = listen && (await startApi({ databaseUrl, listen, queryTimeoutSeconds }));
+  const jobs = await startWorker({ databaseUrl, ...jobsOf(config) });
+  return { address: api?.address, close: async () => void (await Promise.all([api?.close(), jobs.close()])) };
 }
 
 /** Waits for Ctrl-C or SIGTERM; the second one ends the process at once. */

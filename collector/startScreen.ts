@@ -2,8 +2,14 @@ import type { Config } from '../common/config.ts';
 import type { Database } from '../common/database.ts';
 
 /** What a person needs to go on, once everything runs. */
-export function startScreen(running: { config: Config; database: Database; watched: string }): string {
-  const { config, database, watched } = running;
+export function startScreen(running: {
+  config: Config;
+  database: Database;
+  watched: string;
+  /** Of the query API, when it runs here. */
+  api?: { readonly host: string; readonly port: number } | undefined;
+}): string {
+  const { config, database, watched, api } = running;
   const { host, port } = config.listen;
   const target = `--ipfix tcp --out ${host === '0.0.0.0' || host === '::' ? 'THIS-HOST' : host} --ipfix-port ${port}`;
   const { embedded } = database;
@@ -20,7 +26,7 @@ dnstrail is running
   PostgreSQL       ${place}
   ask              ${database.psqlLine}
                    npx dnstrail sql "select rrname, rdata, client, time from dns_rr limit 5"
-  look after it    npx dnstrail status      npx dnstrail doctor
+${api === undefined ? '' : `  query API        export DNSDB_SERVER=http://${api.host}:${api.port} DNSDB_API_KEY=any; dnsdbq -r www.example.com\n`}  look after it    npx dnstrail status      npx dnstrail doctor
 
 Point a sensor at it:
   YAF 2.x   yaf --live pcap --in eth0 ${target} --applabel --max-payload 4096 \\

@@ -139,6 +139,18 @@ export const settings = {
     z.string(),
     'directory that days are written to before they are dropped; empty: they are not',
   ),
+  http: setting(
+    'DNSTRAIL_HTTP',
+    '127.0.0.1:8053',
+    optional(endpoint),
+    'address and port of the query API, other than loopback only with keys; empty: none',
+  ),
+  queryTimeout: setting(
+    'DNSTRAIL_QUERY_TIMEOUT',
+    '60',
+    seconds(0.1),
+    'seconds that a question to the query API may take, its answer included',
+  ),
   threads: setting(
     'DNSTRAIL_THREADS',
     '2',

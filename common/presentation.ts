@@ -1,4 +1,4 @@
-import { nameFromWire } from '../../common/dnsName.ts';
+import { nameFromWire } from './dnsName.ts';
 
 /** Names that need nothing but lower case and the final dot, nearly all. */
 const PLAIN_NAME = /^(?:[\w*-]{1,63}\.)*[\w*-]{1,63}\.?$/;
@@ -10,7 +10,7 @@ const LONGEST_PLAIN_NAME = 253;
 
 /**
  * The octets that a text in presentation form stands for (RFC 1035 section 5.1), one character each (latin1); characters
- * beyond ASCII are the octets of their UTF-8. Other than canonicalName and canonicalText of common/dnsName.ts this knows
+ * beyond ASCII are the octets of their UTF-8. Other than canonicalName and canonicalText of dnsName.ts this knows
  * no dialects of exporters: `\n` is an n.
  * @returns null when a backslash escapes nothing
  */
@@ -22,7 +22,7 @@ export function octetsOf(text: string): string | null {
 }
 
 /**
- * The canonical form (common/dnsName.ts) of a domain name in presentation form, with or without the final dot.
+ * The canonical form (dnsName.ts) of a domain name in presentation form, with or without the final dot.
  * @returns null for what is no name: empty, an empty label, a label beyond 63 octets, more than 255 in all, a bad escape
  */
 export function nameFromText(text: string): string | null {

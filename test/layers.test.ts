@@ -12,6 +12,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   common: ['common'],
   migrations: ['migrations', 'common'],
   analytics: ['analytics', 'migrations', 'common'],
+  api: ['api', 'common'],
   'collector/ipfix': ['collector/ipfix'],
   'collector/receive': ['collector/receive', 'collector/ipfix', 'common'],
   'collector/source': ['collector/source', 'common'],

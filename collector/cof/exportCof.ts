@@ -2,10 +2,10 @@ import { once } from 'node:events';
 import type { Writable } from 'node:stream';
 import type pg from 'pg';
 import Cursor from 'pg-cursor';
-import { rrtypeName } from '../map/rrtypes.ts';
+import { nameFromText } from '../../common/presentation.ts';
+import { readTime } from '../../common/readTime.ts';
+import { rrtypeName, rrtypeNumber } from '../../common/rrtypes.ts';
 import { sourceOfZones, zoneSourceName } from './ledger.ts';
-import { nameFromText } from './presentation.ts';
-import { rrtypeNumber } from './rrtypeNumber.ts';
 
 /** Which RRsets; all of them where nothing is given. */
 export interface ExportFilter {
@@ -22,14 +22,6 @@ export interface ExportFilter {
 }
 
 const ROWS_AT_ONCE = 1000;
-const DAY_MS = 86_400_000;
-const UNIT_MS: Readonly<Record<string, number>> = {
-  s: 1000,
-  m: 60_000,
-  h: 3_600_000,
-  d: DAY_MS,
-  w: 7 * DAY_MS,
-};
 /** What `infinity` is exported as: the last second that the format's readers can be expected to take. */
 const LAST_US = '253402300799000000';
 
@@ -157,18 +149,4 @@ function timeParameter(flag: string, text: string | undefined): Date | null {
       `${flag} "${text}" is no time: give 2026-01-31, 2026-01-31T12:00:00Z, seconds since 1970, or 7d for seven days ago (s, m, h, d, w)`,
     );
   return time;
-}
-
-/**
- * A time as people write it: a date or RFC 3339 (UTC where they do not say), Unix seconds, or how long before `now` with a
- * unit (s, m, h, d, w). Null for anything else.
- */
-export function readTime(text: string, now: number): Date | null {
-  const [, amount, unit = ''] = /^(\d{1,9})([smhdw])$/.exec(text) ?? [];
-  if (amount !== undefined) return new Date(now - Number(amount) * (UNIT_MS[unit] ?? 0));
-  if (/^\d{1,11}$/.test(text)) return new Date(Number(text) * 1000);
-  const [, day, clock = '00:00:00', zone = 'Z'] =
-    /^(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d(?::\d\d(?:\.\d+)?)?)(Z|[+-]\d\d:\d\d)?)?$/.exec(text) ?? [];
-  const time = new Date(`${day}T${clock}${zone}`);
-  return Number.isNaN(time.getTime()) ? null : time;
 }

@@ -1,11 +1,10 @@
 import { isIPv4, isIPv6 } from 'node:net';
 import { quotedText } from '../../common/dnsName.ts';
+import { latin1, nameFromText, octetsOf } from '../../common/presentation.ts';
+import { rrtypeName, rrtypeNumber } from '../../common/rrtypes.ts';
 import { addressFromText } from '../map/address.ts';
 import { rdataFromWire } from '../map/rdataFromWire.ts';
-import { rrtypeName } from '../map/rrtypes.ts';
 import type { SetValue } from '../store/rdataSet.ts';
-import { latin1, nameFromText, octetsOf } from './presentation.ts';
-import { rrtypeNumber } from './rrtypeNumber.ts';
 
 const IN = 1;
 const A = 1;

@@ -1,10 +1,10 @@
 import { isUtf8 } from 'node:buffer';
+import { nameFromText } from '../../common/presentation.ts';
+import { rrtypeNumber } from '../../common/rrtypes.ts';
 import type { ForeignRrset } from '../store/groups.ts';
 import type { SetValue } from '../store/rdataSet.ts';
 import type { Line } from './lines.ts';
-import { nameFromText } from './presentation.ts';
 import { readRdata } from './rdata.ts';
-import { rrtypeNumber } from './rrtypeNumber.ts';
 
 /** The beginnings of the years 1 and 10000: timestamptz says more, but no clock does. */
 const FIRST_YEAR_US = -62_135_596_800_000_000;

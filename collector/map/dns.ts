@@ -1,8 +1,8 @@
 import { canonicalName } from '../../common/dnsName.ts';
+import { ROOT_TYPES } from '../../common/rrtypes.ts';
 import type { DataRecord, SubTemplateList, Value } from '../ipfix/index.ts';
 import { type DnsPlan, planOf } from './plan.ts';
 import type { Notes, RrRow } from './rows.ts';
-import { ROOT_TYPES } from './rrtypes.ts';
 import { integerAt } from './value.ts';
 import type { Rdata } from './yafRdata.ts';
 

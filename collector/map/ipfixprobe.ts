@@ -1,10 +1,10 @@
 import { isIP } from 'node:net';
 import { canonicalName, canonicalText } from '../../common/dnsName.ts';
+import { ROOT_TYPES } from '../../common/rrtypes.ts';
 import type { DataRecord, Template } from '../ipfix/index.ts';
 import { addressFromText } from './address.ts';
 import { dnsPortRank } from './client.ts';
 import type { FlowRow, Notes, RrRow } from './rows.ts';
-import { ROOT_TYPES } from './rrtypes.ts';
 import { integerAt, octetString } from './value.ts';
 
 /** CESNET, the makers of ipfixprobe. */

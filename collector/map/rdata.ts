@@ -4,7 +4,7 @@
  * where it may not be empty, is written as `-`; only trailing type bit maps are then left out.
  */
 import { canonicalName } from '../../common/dnsName.ts';
-import { rrtypeName } from './rrtypes.ts';
+import { rrtypeName } from '../../common/rrtypes.ts';
 
 const MISSING = '-';
 const NO_TYPES: readonly string[] = [];

@@ -7,9 +7,9 @@
  */
 import { ds, tlsa, txt } from 'dns-packet';
 import { nameFromWire, quotedText } from '../../common/dnsName.ts';
+import { rrtypeName } from '../../common/rrtypes.ts';
 import { ipv4Text, ipv6Text } from '../ipfix/index.ts';
 import * as present from './rdata.ts';
-import { rrtypeName } from './rrtypes.ts';
 
 /** The record codecs that @types/dns-packet leaves out. They read from the RDLENGTH field on. */
 declare module 'dns-packet' {

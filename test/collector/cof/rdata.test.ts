@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { nameFromText, octetsOf } from '../../../collector/cof/presentation.ts';
 import { readRdata } from '../../../collector/cof/rdata.ts';
-import { rrtypeNumber } from '../../../collector/cof/rrtypeNumber.ts';
 import { nameFromWire, quotedText } from '../../../common/dnsName.ts';
+import { nameFromText, octetsOf } from '../../../common/presentation.ts';
+import { rrtypeNumber } from '../../../common/rrtypes.ts';
 
 const read = (type: string, text: string) => {
   const value = readRdata(rrtypeNumber(type) ?? -1, text);

@@ -4,9 +4,10 @@ import path from 'node:path';
 import { Writable } from 'node:stream';
 import { finished } from 'node:stream/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type ExportFilter, exportCof, readTime } from '../../../collector/cof/exportCof.ts';
+import { type ExportFilter, exportCof } from '../../../collector/cof/exportCof.ts';
 import { importCof } from '../../../collector/cof/importCof.ts';
 import { loadFiles } from '../../../collector/load/load.ts';
+import { readTime } from '../../../common/readTime.ts';
 import { createTestDatabase, type TestDatabase } from '../../support/database.ts';
 
 const FIXTURES = path.join(import.meta.dirname, '../../fixtures');

@@ -12,8 +12,8 @@ import {
   rrsigRdata,
   trimSignature,
 } from '../../../collector/map/rdata.ts';
-import { rrtypeName } from '../../../collector/map/rrtypes.ts';
 import { canonicalName } from '../../../common/dnsName.ts';
+import { rrtypeName } from '../../../common/rrtypes.ts';
 
 const hex = (text: string) => Buffer.from(text.replaceAll(':', ''), 'hex');
 

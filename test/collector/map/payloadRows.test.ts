@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { type DnsMessage, type DnsRecord, decodePayload } from '../../../collector/map/payload.ts';
 import { mergePayload } from '../../../collector/map/payloadRows.ts';
 import type { MappedFlow, NoteName, RrRow } from '../../../collector/map/rows.ts';
-import { rrtypeName } from '../../../collector/map/rrtypes.ts';
+import { rrtypeName } from '../../../common/rrtypes.ts';
 import { addressText, mapFixture, rrsOf } from './mapStream.ts';
 
 const [A, NS, CNAME, MX, TXT, AAAA, DS, RRSIG, NSEC, NSEC3, HTTPS] = [

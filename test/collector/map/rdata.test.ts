@@ -15,7 +15,7 @@ import {
   srvRdata,
   trimSignature,
 } from '../../../collector/map/rdata.ts';
-import { rrtypeName } from '../../../collector/map/rrtypes.ts';
+import { rrtypeName } from '../../../common/rrtypes.ts';
 
 const EMPTY = Buffer.alloc(0);
 const hex = (text: string) => Buffer.from(text, 'hex');

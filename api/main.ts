@@ -1,0 +1,156 @@
+import { once } from 'node:events';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { Duplex } from 'node:stream';
+import pg from 'pg';
+import { log } from '../common/log.ts';
+import { Access, isLoopback } from './access.ts';
+import { createApp } from './app.ts';
+import { hasKeys } from './keys.ts';
+import { Reader } from './reader.ts';
+
+/** Queries at a time; the next ones wait, for ten seconds at most. */
+const READERS = 16;
+const WAIT_MS = 10_000;
+const CLOSE_MS = 2_000;
+const MOST_CONNECTIONS = 2000;
+
+export interface ApiOptions {
+  readonly databaseUrl: string;
+  readonly listen: { readonly host: string; readonly port: number };
+  /** Seconds that a query may take, its answer included. */
+  readonly queryTimeoutSeconds?: number | undefined;
+}
+
+/** A running API. */
+export interface Api {
+  /** Where it listens; the port that was given out for port 0. */
+  readonly address: { readonly host: string; readonly port: number };
+  /** Lets answers end for two seconds, then cuts them. */
+  close(): Promise<void>;
+}
+
+/** The address is taken, or not allowed. */
+export class ListenError extends Error {
+  override readonly name = 'ListenError';
+}
+
+/**
+ * Serves the query API over a migrated database.
+ * @throws ListenError when the port is taken, or when others could reach it and no key is defined
+ */
+export async function startApi({ databaseUrl, listen, queryTimeoutSeconds = 60 }: ApiOptions): Promise<Api> {
+  const control = openPool(databaseUrl, 4);
+  let readers: pg.Pool | undefined;
+  try {
+    if (!isLoopback(listen.host) && !(await hasKeys(control)).now)
+      throw new ListenError(
+        `will not serve ${listen.host}:${listen.port} to others without a key: add one with "dnstrail keys add NAME", or listen on 127.0.0.1`,
+      );
+    const role = await readerRole(control);
+    const pool = openPool(databaseUrl, READERS, client =>
+      client.query(sessionSql, [role, `${queryTimeoutSeconds}s`]),
+    );
+    readers = pool;
+    const app = createApp({ reader: new Reader(pool, control), access: new Access(control) });
+    const server = createServer(
+      { requestTimeout: 30_000, headersTimeout: 15_000, keepAliveTimeout: 65_000 },
+      app,
+    );
+    server.on('clientError', refuse);
+    server.maxConnections = MOST_CONNECTIONS;
+    const address = await listenOn(server, listen);
+    return {
+      address,
+      async close() {
+        const closed = once(server, 'close');
+        server.close();
+        server.closeIdleConnections();
+        const cut = setTimeout(() => server.closeAllConnections(), CLOSE_MS);
+        await closed;
+        clearTimeout(cut);
+        await Promise.all([pool.end(), control.end()]);
+      },
+    };
+  } catch (error) {
+    await Promise.all([readers?.end(), control.end()]);
+    throw error;
+  }
+}
+
+/** What is no HTTP, or more of it than is taken, gets a line of text too: clients show nothing else. */
+function refuse(error: NodeJS.ErrnoException, socket: Duplex): void {
+  if (error.code === 'ECONNRESET' || !socket.writable) return void socket.destroy();
+  const [status, reason] =
+    error.code === 'HPE_HEADER_OVERFLOW'
+      ? ['431 Request Header Fields Too Large', 'the request is too large']
+      : error.code === 'ERR_HTTP_REQUEST_TIMEOUT'
+        ? ['408 Request Timeout', 'the request did not come to its end']
+        : ['400 Bad Request', 'this is no HTTP'];
+  const type = 'Content-Type: text/plain; charset=utf-8';
+  socket.end(`HTTP/1.1 ${status}\r\n${type}\r\nConnection: close\r\n\r\nError: ${reason}\n`);
+}
+
+/** What holds for each connection that answers questions: it cannot write, and it does not keep the machine busy. */
+const sessionSql = `
+select
+  set_config('role', $1, false),
+  set_config('default_transaction_read_only', 'on', false),
+  set_config('statement_timeout', $2, false),
+  set_config('jit', 'off', false),
+  set_config('max_parallel_workers_per_gather', '0', false)`;
+
+/** The role of the migration that can only read, or none where we may not take it. */
+async function readerRole(pool: pg.Pool): Promise<string> {
+  const client = await pool.connect();
+  try {
+    await client.query('begin');
+    await client.query('set local role dnstrail_api');
+    return 'dnstrail_api';
+  } catch {
+    log.info('no role dnstrail_api: queries run as the owner of the database, in read-only transactions');
+    return 'none';
+  } finally {
+    await client.query('rollback').catch(() => {});
+    client.release();
+  }
+}
+
+async function listenOn(
+  server: Server,
+  { host, port }: ApiOptions['listen'],
+): Promise<{ host: string; port: number }> {
+  server.listen(port, host);
+  try {
+    await once(server, 'listening');
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? error.code : undefined;
+    const reason = code === 'EADDRINUSE' ? 'the port is taken' : String(error);
+    throw new ListenError(
+      `cannot serve HTTP on ${host}:${port} (${reason}): choose another with --http or DNSTRAIL_HTTP`,
+      {
+        cause: error,
+      },
+    );
+  }
+  return { host, port: (server.address() as AddressInfo).port }; // it listens on a port
+}
+
+/** @param prepare awaited for each new connection; one that fails is not used */
+function openPool(
+  connectionString: string,
+  max: number,
+  prepare?: (client: pg.ClientBase) => Promise<unknown>,
+): pg.Pool {
+  const pool = new pg.Pool({
+    connectionString,
+    max,
+    application_name: 'dnstrail serve',
+    connectionTimeoutMillis: WAIT_MS,
+    idleTimeoutMillis: 60_000,
+    ...(prepare === undefined ? {} : { onConnect: async client => void (await prepare(client)) }),
+  });
+  pool.on('error', () => {}); // an idle connection was lost: the next query opens another
+  pool.on('connect', client => client.on('error', () => {})); // the query that runs into it throws
+  return pool;
+}
