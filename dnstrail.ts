@@ -340,10 +340,12 @@ async function collect(config: Config, isAll: boolean): Promise<void> {
   const stop = stopSignal();
   const { host, port } = collector.address;
   console.log(`listening for IPFIX on ${host}:${port} (TCP); opening the database …`);
+  let running: { close(): Promise<void> } | undefined;
   const worker = collector.ready.then(
     async database => {
       const started = isAll ? await startQuestionsAndJobs(database.url, config) : undefined;
       console.log(startScreen({ config, database, watched: collector.watched, api: started?.address }));
+      running = started;
       return started;
     },
     error => {
@@ -356,7 +358,10 @@ async function collect(config: Config, isAll: boolean): Promise<void> {
   );
   await stop.wait;
   console.log('stopping: committing what was received (again Ctrl-C to leave it to the next start) …');
-  await Promise.all([worker.then(jobs => jobs?.close()), collector.close()]);
+  // jobs end while there is a database: closing the collector stops ours
+  const jobs = running;
+  await jobs?.close();
+  await Promise.all([jobs ?? worker.then(started => started?.close()), collector.close()]);
   console.log('stopped; nothing is lost, the next start goes on here');
 }
 

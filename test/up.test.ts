@@ -1,0 +1,23 @@
+import { chmodSync } from 'node:fs';
+import { setTimeout as delay } from 'node:timers/promises';
+import { expect, it } from 'vitest';
+import { eventually, runDnstrail, withDirectory } from './support/processes.ts';
+
+it('Ctrl-C ends jobs before their database: `up` with its own PostgreSQL stops cleanly, and starts again', async () => {
+  await withDirectory(async home => {
+    chmodSync(home, 0o755); // run by root the server has another account
+    for (let start = 0; start < 2; start++) {
+      const up = runDnstrail(['up', '--listen', '127.0.0.1:0', '--http', '127.0.0.1:0'], {
+        DNSTRAIL_HOME: home,
+      });
+      await eventually('the start screen', async () => {
+        up.mustRun();
+        return up.stdout().includes('dnstrail is running') || undefined;
+      });
+      await delay(1500); // the jobs that look after runs hold their connections by now
+      expect(await up.end('SIGINT')).toEqual({ code: 0, signal: null });
+      expect(up.stderr()).toBe('');
+      expect(up.stdout()).toContain('stopped; nothing is lost');
+    }
+  });
+}, 60_000);
