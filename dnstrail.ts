@@ -29,6 +29,8 @@ import { startCollector } from './collector/main.ts';
 import { startScreen } from './collector/startScreen.ts';
 import { type Config, ConfigError, readConfig, type SettingName, settings } from './common/config.ts';
 import { type Database, openDatabase } from './common/database.ts';
+import { log } from './common/log.ts';
+import { withPatience } from './common/patience.ts';
 import { migrate } from './migrations/migrate.ts';
 import packageJson from './package.json' with { type: 'json' };
 
@@ -151,7 +153,7 @@ command(
   )
   .action((flags: Flags) =>
     withSchema(flags, async database => {
-      const worker = await startWorker({ databaseUrl: database.url, ...jobsOf(configOf(flags)) });
+      const worker = startWorker({ databaseUrl: database.url, ...jobsOf(configOf(flags)) });
       console.log('running jobs; Ctrl-C stops');
       await stopSignal().wait;
       await worker.close();
@@ -341,21 +343,20 @@ async function collect(config: Config, isAll: boolean): Promise<void> {
   const { host, port } = collector.address;
   console.log(`listening for IPFIX on ${host}:${port} (TCP); opening the database …`);
   let running: { close(): Promise<void> } | undefined;
-  const worker = collector.ready.then(
-    async database => {
-      const started = isAll ? await startQuestionsAndJobs(database.url, config) : undefined;
+  const worker = collector.ready
+    .then(async database => {
+      const started = isAll ? await startQuestionsAndJobs(database.url, config, stop.signal) : undefined;
       console.log(startScreen({ config, database, watched: collector.watched, api: started?.address }));
       running = started;
       return started;
-    },
-    error => {
-      if (stop.isStopping()) return undefined;
+    })
+    .catch(error => {
+      if (stop.signal.aborted) return undefined;
       console.error(`dnstrail: ${error instanceof Error ? error.message : String(error)}`);
       process.exitCode = 1;
       stop.now();
       return undefined;
-    },
-  );
+    });
   await stop.wait;
   console.log('stopping: committing what was received (again Ctrl-C to leave it to the next start) …');
   // jobs end while there is a database: closing the collector stops ours
@@ -365,23 +366,30 @@ async function collect(config: Config, isAll: boolean): Promise<void> {
   console.log('stopped; nothing is lost, the next start goes on here');
 }
 
-/** The query API, first since its port may be taken, and the jobs. */
-async function startQuestionsAndJobs(databaseUrl: string, config: Config) {
+/** The query API, first since its port may be taken, and the jobs. A database that goes away meanwhile is waited for. */
+async function startQuestionsAndJobs(databaseUrl: string, config: Config, signal: AbortSignal) {
   const { http: listen, queryTimeout: queryTimeoutSeconds } = config;
-  const api = listen && (await startApi({ databaseUrl, listen, queryTimeoutSeconds }));
-  const jobs = await startWorker({ databaseUrl, ...jobsOf(config) });
+  const api =
+    listen &&
+    (await withPatience(
+      () => startApi({ databaseUrl, listen, queryTimeoutSeconds }),
+      signal,
+      (error, retryInMs) =>
+        log.warn({ error: String(error), retryInMs }, 'the query API waits for the database'),
+    ));
+  const jobs = startWorker({ databaseUrl, ...jobsOf(config) });
   return { address: api?.address, close: async () => void (await Promise.all([api?.close(), jobs.close()])) };
 }
 
 /** Waits for Ctrl-C or SIGTERM; the second one ends the process at once. */
-function stopSignal(): { wait: Promise<void>; now(): void; isStopping(): boolean } {
+function stopSignal(): { wait: Promise<void>; now(): void; signal: AbortSignal } {
   const stop = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM'] as const)
     process.on(signal, () => (stop.signal.aborted ? process.exit(1) : stop.abort()));
   return {
     wait: once(stop.signal, 'abort').then(() => undefined),
     now: () => stop.abort(),
-    isStopping: () => stop.signal.aborted,
+    signal: stop.signal,
   };
 }
 

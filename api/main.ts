@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import pg from 'pg';
 import { log } from '../common/log.ts';
+import { openPool } from '../common/pool.ts';
 import { Access, isLoopback } from './access.ts';
 import { createApp } from './app.ts';
 import { hasKeys } from './keys.ts';
@@ -40,7 +41,12 @@ export class ListenError extends Error {
  * @throws ListenError when the port is taken, or when others could reach it and no key is defined
  */
 export async function startApi({ databaseUrl, listen, queryTimeoutSeconds = 60 }: ApiOptions): Promise<Api> {
-  const control = openPool(databaseUrl, 4);
+  const poolOptions = {
+    application_name: 'dnstrail serve',
+    connectionTimeoutMillis: WAIT_MS,
+    idleTimeoutMillis: 60_000,
+  };
+  const control = openPool(databaseUrl, { ...poolOptions, max: 4 });
   let readers: pg.Pool | undefined;
   try {
     if (!isLoopback(listen.host) && !(await hasKeys(control)).now)
@@ -48,9 +54,11 @@ export async function startApi({ databaseUrl, listen, queryTimeoutSeconds = 60 }
         `will not serve ${listen.host}:${listen.port} to others without a key: add one with "dnstrail keys add NAME", or listen on 127.0.0.1`,
       );
     const role = await readerRole(control);
-    const pool = openPool(databaseUrl, READERS, client =>
-      client.query(sessionSql, [role, `${queryTimeoutSeconds}s`]),
-    );
+    const pool = openPool(databaseUrl, {
+      ...poolOptions,
+      max: READERS,
+      onConnect: async client => void (await client.query(sessionSql, [role, `${queryTimeoutSeconds}s`])),
+    });
     readers = pool;
     const app = createApp({ reader: new Reader(pool, control), access: new Access(control) });
     const server = createServer(
@@ -107,13 +115,19 @@ async function readerRole(pool: pg.Pool): Promise<string> {
     await client.query('begin');
     await client.query('set local role dnstrail_api');
     return 'dnstrail_api';
-  } catch {
+  } catch (error) {
+    if (!isRefusal(error)) throw error;
     log.info('no role dnstrail_api: queries run as the owner of the database, in read-only transactions');
     return 'none';
   } finally {
     await client.query('rollback').catch(() => {});
     client.release();
   }
+}
+
+/** The role does not exist, or is not granted to us. */
+function isRefusal(error: unknown): boolean {
+  return error instanceof pg.DatabaseError && ['22023', '42501', '42704'].includes(error.code ?? '');
 }
 
 async function listenOn(
@@ -134,23 +148,4 @@ async function listenOn(
     );
   }
   return { host, port: (server.address() as AddressInfo).port }; // it listens on a port
-}
-
-/** @param prepare awaited for each new connection; one that fails is not used */
-function openPool(
-  connectionString: string,
-  max: number,
-  prepare?: (client: pg.ClientBase) => Promise<unknown>,
-): pg.Pool {
-  const pool = new pg.Pool({
-    connectionString,
-    max,
-    application_name: 'dnstrail serve',
-    connectionTimeoutMillis: WAIT_MS,
-    idleTimeoutMillis: 60_000,
-    ...(prepare === undefined ? {} : { onConnect: async client => void (await prepare(client)) }),
-  });
-  pool.on('error', () => {}); // an idle connection was lost: the next query opens another
-  pool.on('connect', client => client.on('error', () => {})); // the query that runs into it throws
-  return pool;
 }

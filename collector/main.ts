@@ -1,8 +1,9 @@
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Config } from '../common/config.ts';
-import { type Database, isTransient, openDatabase } from '../common/database.ts';
+import { type Database, openDatabase } from '../common/database.ts';
 import { log } from '../common/log.ts';
+import { withPatience } from '../common/patience.ts';
 import { migrate } from '../migrations/migrate.ts';
 import type { FileOrigin } from './load/ledger.ts';
 import { type Loading, LoadPool } from './load/pool.ts';
@@ -11,8 +12,6 @@ import { parseSegmentName, type SegmentInfo } from './receive/segmentName.ts';
 import { TcpReceiver } from './receive/tcp.ts';
 import { DropDirectory, type TakeResult } from './source/dropDirectory.ts';
 
-const FIRST_WAIT_MS = 500;
-const LONGEST_WAIT_MS = 15_000;
 /** Closed segments loaded at the same time; the rest wait their turn. */
 const CLOSED_SEGMENTS_AT_ONCE = 4;
 /** How long stopping waits for what was received to be committed; the rest is loaded at the next start. */
@@ -223,10 +222,9 @@ async function take(pool: LoadPool, origin: FileOrigin): Promise<TakeResult> {
 }
 
 /** Opens and migrates the database; one that is not there yet is waited for. */
-async function openWithPatience(config: Config, signal: AbortSignal): Promise<Database> {
-  for (let wait = FIRST_WAIT_MS; ; wait = Math.min(wait * 2, LONGEST_WAIT_MS)) {
-    signal.throwIfAborted();
-    try {
+function openWithPatience(config: Config, signal: AbortSignal): Promise<Database> {
+  return withPatience(
+    async () => {
       const database = await openDatabase({ home: config.home, databaseUrl: config.databaseUrl });
       try {
         const pool = database.pool({ max: 1 });
@@ -238,15 +236,14 @@ async function openWithPatience(config: Config, signal: AbortSignal): Promise<Da
         await database.close();
         throw error;
       }
-    } catch (error) {
-      if (!isTransient(error)) throw error;
+    },
+    signal,
+    (error, retryInMs) =>
       log.warn(
-        { error: String(error), retryInMs: wait },
+        { error: String(error), retryInMs },
         'database not available; what arrives waits in the journal',
-      );
-      await delay(wait, undefined, { signal }).catch(() => {});
-    }
-  }
+      ),
+  );
 }
 
 /** Starts the embedded server again when it went away under us. */

@@ -1,5 +1,5 @@
 import pg from 'pg';
-import { log } from './log.ts';
+import { openPool } from './pool.ts';
 import { type EmbeddedPostgres, openEmbedded } from './postgres/embedded.ts';
 
 export { isTransient } from './postgres/transient.ts';
@@ -48,8 +48,7 @@ export async function openDatabase(options: {
       : `psql ${quote(withoutPassword(url))}`,
     embedded,
     pool(poolOptions = {}) {
-      const pool = new pg.Pool({ application_name: 'dnstrail', ...poolOptions, connectionString: url });
-      pool.on('error', error => log.debug({ error }, 'lost an idle connection to PostgreSQL'));
+      const pool = openPool(url, { application_name: 'dnstrail', ...poolOptions });
       pools.push(pool);
       return pool;
     },

@@ -1,4 +1,6 @@
+import { once } from 'node:events';
 import { chmodSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect, it } from 'vitest';
 import { eventually, runDnstrail, withDirectory } from './support/processes.ts';
@@ -20,4 +22,25 @@ it('Ctrl-C ends jobs before their database: `up` with its own PostgreSQL stops c
       expect(up.stdout()).toContain('stopped; nothing is lost');
     }
   });
+}, 60_000);
+
+it('says that the port of the query API is taken, and ends in order', async () => {
+  const taken = createServer().listen(0, '127.0.0.1');
+  await once(taken, 'listening');
+  const { port } = taken.address() as AddressInfo; // it listens on a port
+  try {
+    await withDirectory(async home => {
+      chmodSync(home, 0o755);
+      const up = runDnstrail(['up', '--listen', '127.0.0.1:0', '--http', `127.0.0.1:${port}`], {
+        DNSTRAIL_HOME: home,
+      });
+      expect(await up.exited).toEqual({ code: 1, signal: null });
+      expect(up.stderr()).toBe(
+        `dnstrail: cannot serve HTTP on 127.0.0.1:${port} (the port is taken): choose another with --http or DNSTRAIL_HTTP\n`,
+      );
+      expect(up.stdout()).toContain('stopped; nothing is lost');
+    });
+  } finally {
+    taken.close();
+  }
 }, 60_000);

@@ -11,7 +11,7 @@ const LOCK_TIMEOUT = '2s';
 
 export interface SealOptions {
   /** See SEAL_AFTER_SECONDS; 0: whatever day is over. */
-  readonly sealAfterSeconds?: number;
+  readonly sealAfterSeconds?: number | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 

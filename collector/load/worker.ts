@@ -1,5 +1,5 @@
 import { parentPort, workerData } from 'node:worker_threads';
-import pg from 'pg';
+import { openPool } from '../../common/pool.ts';
 import { Partitions } from '../store/partitions.ts';
 import type { FileOrigin } from './ledger.ts';
 import { type FileReport, type GrowingFile, loadFile } from './loadFile.ts';
@@ -77,14 +77,7 @@ const port = parentPort;
 if (port === null) throw new Error('this module runs as a worker thread');
 // the pool starts this module with exactly this
 const { databaseUrl } = workerData as { databaseUrl: string };
-const pool = new pg.Pool({
-  connectionString: databaseUrl,
-  max: CONNECTIONS,
-  application_name: 'dnstrail load',
-});
-pool.on('error', () => {}); // an idle connection was lost: the next query opens another
-// nor may losing one between two queries of a transaction end this thread: the query that follows throws
-pool.on('connect', client => client.on('error', () => {}));
+const pool = openPool(databaseUrl, { max: CONNECTIONS, application_name: 'dnstrail load' });
 const partitions = new Partitions(pool);
 const growing = new Map<number, GrowingSegment>();
 const stop = new AbortController();

@@ -51,7 +51,7 @@ test('two workers make partitions ahead and seal each partition once, and stop w
   await insertDay(database.pool, OLD_DAY, 1000);
   const before = await rowsOf(database.pool, OLD_DAY);
   const options = { databaseUrl: database.url, sealAfterSeconds: 0 };
-  const workers = await Promise.all([startWorker(options), startWorker(options)]);
+  const workers = [startWorker(options), startWorker(options)];
   try {
     await eventually('partitions made ahead', () => madeAhead(database.pool));
     await queueSeal(database.pool);
@@ -70,7 +70,7 @@ test('two workers make partitions ahead and seal each partition once, and stop w
 
 test('a worker that is told to stop cancels what it is building', async () => {
   await insertDay(database.pool, OLD_DAY, 150_000);
-  const worker = await startWorker({ databaseUrl: database.url, sealAfterSeconds: 0 });
+  const worker = startWorker({ databaseUrl: database.url, sealAfterSeconds: 0 });
   await eventually('partitions made ahead', () => madeAhead(database.pool));
   await queueSeal(database.pool);
   await eventually('an index being built', async () => {
@@ -98,7 +98,7 @@ test('a worker goes on when the database comes back', async () => {
     try {
       await migrate(pool);
       await insertDay(pool, OLD_DAY, 100);
-      const worker = await startWorker({ databaseUrl: own.url, sealAfterSeconds: 0 });
+      const worker = startWorker({ databaseUrl: own.url, sealAfterSeconds: 0 });
       try {
         await eventually('partitions made ahead', () => madeAhead(pool));
         const pidFile = path.join(own.embedded!.dataDirectory, 'postmaster.pid'); // it is the embedded one

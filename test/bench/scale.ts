@@ -6,12 +6,13 @@ import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
-import pg from 'pg';
+import type pg from 'pg';
 import { closeRuns } from '../../analytics/tasks/closeRuns.ts';
 import { dueRuns, mergeDueRuns } from '../../analytics/tasks/mergeRuns.ts';
 import { seal } from '../../analytics/tasks/seal.ts';
 import { LoadPool } from '../../collector/load/pool.ts';
 import { type Database, openDatabase } from '../../common/database.ts';
+import { openPool } from '../../common/pool.ts';
 import { migrate } from '../../migrations/migrate.ts';
 import { machineRecipe, type Recipe } from './measure.ts';
 import { GROWING_STREAM_MAKE, type StreamCounts, type StreamOptions, yafStream } from './stream.ts';
@@ -271,10 +272,4 @@ async function isAnythingDue(pool: pg.Pool): Promise<boolean> {
     runs => dueRuns(runs.map(({ run_id, bytes }) => ({ runId: run_id, bytes: Number(bytes) }))) !== undefined,
   );
   return isMergeDue || rows.some(row => !row.is_ready);
-}
-
-function openPool(connectionString: string): pg.Pool {
-  const pool = new pg.Pool({ connectionString, max: 8 });
-  pool.on('error', () => {}); // the query that runs into it throws
-  return pool;
 }

@@ -4,6 +4,7 @@ import { connect, type Socket } from 'node:net';
 import path from 'node:path';
 import { setTimeout as delay, setImmediate as turn } from 'node:timers/promises';
 import { gunzipSync } from 'node:zlib';
+import type { Program } from './processes.ts';
 
 const fixtures = path.join(import.meta.dirname, '../fixtures');
 const HEADER_LENGTH = 16;
@@ -45,8 +46,11 @@ export function* headersByOctet(stream: Buffer): Generator<Buffer> {
   }
 }
 
-/** Connects to a collector on loopback that may still be starting. @throws Error after ten seconds */
-export async function connectExporter(port: number): Promise<Socket> {
+/**
+ * Connects to a collector on loopback that may still be starting.
+ * @throws Error after ten seconds, or with what `collector` wrote when it has ended
+ */
+export async function connectExporter(port: number, collector?: Program): Promise<Socket> {
   for (const deadline = Date.now() + 10_000; ; ) {
     const socket = connect({ port, host: '127.0.0.1', noDelay: true });
     try {
@@ -54,6 +58,7 @@ export async function connectExporter(port: number): Promise<Socket> {
       return socket;
     } catch (error) {
       socket.destroy();
+      collector?.mustRun();
       if (Date.now() > deadline) throw error;
       await delay(20);
     }

@@ -6,6 +6,8 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 
+/** A program that was told to end gets this long. */
+const PATIENCE_MS = 20_000;
 const program = path.join(import.meta.dirname, '../../dnstrail.ts');
 
 /** A dnstrail in a process of its own. */
@@ -15,7 +17,7 @@ export interface Program {
   mustRun(): void;
   readonly stdout: () => string;
   readonly stderr: () => string;
-  /** Sends a signal and waits for the end. */
+  /** Sends a signal and waits for the end. @throws Error with what it wrote, if it had to be killed */
   end(signal: NodeJS.Signals): Promise<{ readonly code: number | null }>;
 }
 
@@ -41,9 +43,14 @@ export function runDnstrail(args: readonly string[], env: Readonly<Record<string
     },
     stdout: () => stdout,
     stderr: () => stderr,
-    end(signal) {
+    async end(signal) {
       child.kill(signal);
-      return exited;
+      const late = setTimeout(() => child.kill('SIGKILL'), PATIENCE_MS);
+      const end = await exited;
+      clearTimeout(late);
+      if (end.signal === 'SIGKILL' && signal !== 'SIGKILL')
+        throw new Error(`dnstrail ${args.join(' ')} did not end on ${signal}: ${stdout}${stderr}`);
+      return end;
     },
   };
 }

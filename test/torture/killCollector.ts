@@ -34,10 +34,13 @@ export function killCollector(server: TestServer, { rounds, random }: KillCollec
     const database = await server.createDatabase();
     const port = await freePort();
     const start = (segmentSize: string) =>
-      runDnstrail(['up', '--listen', `127.0.0.1:${port}`, '--segment-size', segmentSize], {
-        DATABASE_URL: database.url,
-        DNSTRAIL_HOME: home,
-      });
+      runDnstrail(
+        ['up', '--listen', `127.0.0.1:${port}`, '--http', '127.0.0.1:0', '--segment-size', segmentSize],
+        {
+          DATABASE_URL: database.url,
+          DNSTRAIL_HOME: home,
+        },
+      );
     const sent = new Map<number, readonly Buffer[]>();
     const seen = new Map<number, number>();
     let sessions = 0;

@@ -77,7 +77,7 @@ export function stopDuringSession(server: StoppableServer, random: Random) {
     const database = await server.createDatabase();
     const port = await freePort();
     await server.stop('fast');
-    const up = runDnstrail(['up', '--listen', `127.0.0.1:${port}`], {
+    const up = runDnstrail(['up', '--listen', `127.0.0.1:${port}`, '--http', '127.0.0.1:0'], {
       DATABASE_URL: database.url,
       DNSTRAIL_HOME: home,
     });
@@ -87,6 +87,7 @@ export function stopDuringSession(server: StoppableServer, random: Random) {
         pieces(recorded(early), () => random.between(1, 3000)),
       );
       await eventually('the journal to hold what was sent', () => {
+        up.mustRun();
         const [segment] = segmentsByPort(home).get(exporter) ?? [];
         return (segment !== undefined && readFileSync(segment).equals(recorded(early))) || undefined;
       });
@@ -95,7 +96,7 @@ export function stopDuringSession(server: StoppableServer, random: Random) {
       for (const [i, mode] of modes.entries()) {
         const stream = recorded(recordings[i] ?? early);
         const half = Math.floor(stream.length / 2);
-        const socket = await connectExporter(port);
+        const socket = await connectExporter(port, up);
         const { localPort = 0 } = socket;
         await write(
           socket,

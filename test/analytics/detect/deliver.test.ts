@@ -61,7 +61,7 @@ const rogue = (client: string) => ({
 
 test('each detection is sent once, signed, and again only while it is not taken', async () => {
   await insertLookups(database.pool, [rogue('10.0.2.3'), rogue('10.0.2.4')]);
-  const worker = await startWorker({ databaseUrl: database.url });
+  const worker = startWorker({ databaseUrl: database.url });
   try {
     // its own schema is made step by step meanwhile
     await eventually('a worker', () =>
