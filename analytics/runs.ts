@@ -1,7 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type pg from 'pg';
+import type { TierName } from '../common/tiers.ts';
 import { inTransaction, isUnavailable } from './session.ts';
-import { type Tier, type TierName, tiers } from './tiers.ts';
+import { mergeSql, tiers } from './tiers.ts';
 
 /** Class of the advisory lock that loaders hold on the run they add rows to; see use_hot_run(). */
 const HOT_RUN_LOCK = 1381323092;
@@ -61,9 +62,8 @@ async function makeReady(
   runId: number,
   hasTrigrams: boolean,
 ): Promise<void> {
-  const definition: Tier = tiers[tier];
   const table = `runs.${tier}_${runId}`;
-  const indexes = { ...definition.indexes, ...(hasTrigrams ? definition.trigrams : {}) };
+  const indexes = { ...tiers[tier].indexes, ...(hasTrigrams ? tiers[tier].trigrams : {}) };
   for (const [suffix, index] of Object.entries(indexes))
     await client.query(`create index ${tier}_${runId}_${suffix} on ${table} ${index}`);
   await client.query(`analyze ${table}`);
@@ -106,13 +106,9 @@ export async function mergeRuns(
 ): Promise<number | undefined> {
   const runId = await emptyRun(client, tier);
   if (!(await waitForReaders(client, tier))) return undefined;
-  const { columns, merged } = tiers[tier];
   const tables = from.map(run => `runs.${tier}_${run.runId}`);
-  const rows = tables.map(table => `select ${columns} from ${table}`).join(' union all ');
   return inTransaction(client, async () => {
-    const { rowCount } = await client.query(
-      `insert into runs.${tier}_${runId} (${columns}) ${merged.replace('$runs', `(${rows}) as runs`)}`,
-    );
+    const { rowCount } = await client.query(mergeSql(tier, runId, tables));
     for (const table of tables) await client.query(`delete from ${table}`);
     await makeReady(client, tier, runId, hasTrigrams);
     await client.query(`update public.run set state = 'empty' where tier = $1 and run_id = any ($2)`, [

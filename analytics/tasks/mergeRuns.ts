@@ -1,7 +1,7 @@
 import type pg from 'pg';
+import { type TierName, tierNames } from '../../common/tiers.ts';
 import { dropEmptyRuns, mergeRuns, type Run, readyRuns } from '../runs.ts';
 import { JobLock, repeat, withJobLock } from '../session.ts';
-import { type TierName, tierNames } from '../tiers.ts';
 
 /** So many runs of one size become one: each row is written once per size, each lookup reads fewer than so many per size. */
 const FAN_IN = 8;

@@ -1,3 +1,5 @@
+import { periodSql } from '../../common/tiers.ts';
+
 /** One row of an answer: a key, how often it was observed, and from when to when. */
 export interface Observation {
   /** Owner name. */
@@ -31,15 +33,8 @@ export interface Window {
   readonly isGravel: boolean;
 }
 
-/**
- * The periods that pieces of an observation are added up in. Merging does it by the day for a hundred days, by the month for a
- * thousand and then by the year (analytics/tiers.ts); a little earlier here, so that no merged piece spans two periods.
- */
-export const PERIOD_SQL = `case
-    when time_first >= date_trunc('day', now(), 'UTC') - interval '98 days' then date_trunc('day', time_first, 'UTC')
-    when time_first >= date_trunc('day', now(), 'UTC') - interval '998 days' then date_trunc('month', time_first, 'UTC')
-    else date_trunc('year', time_first, 'UTC')
-  end`;
+/** A little earlier than merging does it, so that no merged piece spans two periods. */
+export const PERIOD_SQL = periodSql(2);
 
 type Portions = AsyncIterable<readonly Observation[]>;
 

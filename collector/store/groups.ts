@@ -1,9 +1,10 @@
+import { randomInt } from 'node:crypto';
 import { registeredDomainLength } from '../../common/registeredDomain.ts';
+import type { TierName } from '../../common/tiers.ts';
 import type { Address, MappedFlow, RrRow } from '../map/rows.ts';
 import { CopyBuffer } from './copyBuffer.ts';
 import { CountedRows } from './countedRows.ts';
 import { canonicalOrder, type SetValue, targetOf } from './rdataSet.ts';
-import type { Tier } from './tables.ts';
 
 const DAY_US = 86_400_000_000;
 const A = 1;
@@ -133,7 +134,7 @@ export class Groups {
    * What is to be copied into each tier. Nothing can be added any more.
    * @param sourceId public.rrset_source; 0 for what was observed here
    */
-  finish(sourceId = 0): readonly (readonly [Tier, CopyBuffer])[] {
+  finish(sourceId = 0): readonly (readonly [TierName, CopyBuffer])[] {
     const [rrsets, asked, names] = [this.#rrsets, this.#asked, this.#names];
     for (const [row, name] of this.#rrsetNames.entries())
       names.see(name, 0, rrsets.first(row), rrsets.last(row));
@@ -335,8 +336,11 @@ export class Groups {
   }
 }
 
+/** Not to be foreseen by who chooses names: those of one hash would all be compared with each other. */
+const SEED = randomInt(2 ** 31);
+
 function hashText(text: string, seed: number): number {
-  let hash = seed ^ Math.imul(text.length, 0x85ebca6b);
+  let hash = SEED ^ seed ^ Math.imul(text.length, 0x85ebca6b);
   for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
   return Math.imul(hash ^ (hash >>> 15), 0x2c1b3c6d) ^ (hash >>> 13);
 }

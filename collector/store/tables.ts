@@ -1,3 +1,4 @@
+import { type TierName, tierColumns } from '../../common/tiers.ts';
 import type { Address, FlowRow, RrRow } from '../map/rows.ts';
 import type { CopyBuffer } from './copyBuffer.ts';
 
@@ -77,17 +78,7 @@ export function writeRr(out: CopyBuffer, row: RrRow, id: RecordId, context: RrCo
   out.inet(row.rdata_ip);
 }
 
-/** Deduplicated tiers; each is a table `<tier>_gravel` of runs. */
-export type Tier = 'rrset' | 'rdata' | 'asked' | 'dns_name';
-
-const tierColumns: Readonly<Record<Tier, string>> = {
-  rrset: 'time_first, time_last, count, rrtype, source_id, bailiwick_length, rrname, rdata',
-  rdata: 'time_first, time_last, count, rrtype, source_id, rdata_ip, rrname, rdata_name, rdata',
-  asked: 'time_first, time_last, count, day, domain_length, client, rrname',
-  dns_name: 'time_first, time_last, domain_length, rrname',
-};
-
 /** COPY into one run of a tier. */
-export function copyTierSql(tier: Tier, runId: number): string {
-  return `copy runs.${tier}_${runId} (${tierColumns[tier]}) from stdin (format binary)`;
+export function copyTierSql(tier: TierName, runId: number): string {
+  return `copy runs.${tier}_${runId} (${tierColumns[tier].join(', ')}) from stdin (format binary)`;
 }

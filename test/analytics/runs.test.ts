@@ -5,7 +5,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { readyRuns } from '../../analytics/runs.ts';
 import { closeRuns } from '../../analytics/tasks/closeRuns.ts';
 import { dueRuns, mergeDueRuns } from '../../analytics/tasks/mergeRuns.ts';
-import { tierNames } from '../../analytics/tiers.ts';
+import { tierNames } from '../../common/tiers.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 
 const main = new URL('../../analytics/tasks/mergeRuns.ts', import.meta.url).href;

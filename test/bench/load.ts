@@ -1,13 +1,11 @@
 import { createWriteStream } from 'node:fs';
-import { chmod, mkdtemp, open, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { open, writeFile } from 'node:fs/promises';
 import { pipeline } from 'node:stream/promises';
 import type pg from 'pg';
 import { MESSAGE_HEADER_LENGTH } from '../../collector/ipfix/index.ts';
 import { LoadPool } from '../../collector/load/pool.ts';
-import { openDatabase } from '../../common/database.ts';
 import { migrate } from '../../migrations/migrate.ts';
+import { withHome } from './home.ts';
 import type { Input } from './input.ts';
 import {
   type Figure,
@@ -30,35 +28,32 @@ const CONNECTIONS = 3;
  * durable commits in a fresh home. Each run loads the same records as new content: a message without records in
  * front makes it a different file. After each, the baseline sends the same encoded rows by COPY: nothing is decoded.
  */
-export async function load(input: Input, runs: number): Promise<Result> {
-  const home = await mkdtemp(join(tmpdir(), 'dnstrail-bench-home-'));
-  await chmod(home, 0o755); // run by root the server has another account
-  const database = await openDatabase({ home });
-  const loader = new LoadPool(database.url, 1);
-  try {
-    const pool = database.pool({ max: CONNECTIONS });
-    await migrate(pool);
-    const rows = await encodeRows(input.path);
-    const [own, raw]: [Run[], Run[]] = [[], []];
-    for (let run = 0; run <= runs; run++) {
-      const path = await writeNewContent(input, run);
-      await emptyTables(pool);
-      own.push(await timed(() => loadWhole(loader, path, input)));
-      await emptyTables(pool);
-      raw.push(await timed(() => copyRows(pool, rows, CONNECTIONS)));
+export function load(input: Input, runs: number): Promise<Result> {
+  return withHome(async database => {
+    const loader = new LoadPool(database.url, 1);
+    try {
+      const pool = database.pool({ max: CONNECTIONS });
+      await migrate(pool);
+      const rows = await encodeRows(input.path);
+      const [own, raw]: [Run[], Run[]] = [[], []];
+      for (let run = 0; run <= runs; run++) {
+        const path = await writeNewContent(input, run);
+        await emptyTables(pool);
+        own.push(await timed(() => loadWhole(loader, path, input)));
+        await emptyTables(pool);
+        raw.push(await timed(() => copyRows(pool, rows, CONNECTIONS)));
+      }
+      const recipe = recipeOf(input, {
+        runs,
+        threads: 1,
+        connections: CONNECTIONS,
+        ...(await serverRecipe(pool)),
+      });
+      return result('load', recipe, figures(input, rows, own, raw));
+    } finally {
+      await loader.close();
     }
-    const recipe = recipeOf(input, {
-      runs,
-      threads: 1,
-      connections: CONNECTIONS,
-      ...(await serverRecipe(pool)),
-    });
-    return result('load', recipe, figures(input, rows, own, raw));
-  } finally {
-    await loader.close();
-    await database.close();
-    await rm(home, { recursive: true });
-  }
+  });
 }
 
 /** The first run of either apart: threads, connections and compiled code are new then. */

@@ -1,9 +1,8 @@
 import { execFile } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
-import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { type AddressInfo, connect, createServer } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
@@ -12,12 +11,13 @@ import { MESSAGE_HEADER_LENGTH } from '../../collector/ipfix/index.ts';
 import { LoadPool } from '../../collector/load/pool.ts';
 import { startCollector } from '../../collector/main.ts';
 import { readConfig } from '../../common/config.ts';
-import { type Database, openDatabase } from '../../common/database.ts';
+import type { Database } from '../../common/database.ts';
 import { log } from '../../common/log.ts';
 import { OWNER } from '../../common/postgres/server.ts';
 import { SOCKET_PORT } from '../../common/postgres/settings.ts';
 import { migrate } from '../../migrations/migrate.ts';
 import { decode } from './decode.ts';
+import { withHome } from './home.ts';
 import type { Input } from './input.ts';
 import {
   type Figure,
@@ -91,17 +91,13 @@ interface Storer {
 
 /** Into one server, with a home of its own. */
 async function storePlainFlows(rounds: number, withNfacctd: boolean): Promise<Figure[]> {
-  const directory = await mkdtemp(join(tmpdir(), 'dnstrail-bench-peers-'));
   const { level } = log;
   log.level = 'warn'; // what the collector says in passing is no result
-  try {
-    await chmod(directory, 0o755); // run by root the server has another account
-    const database = await openDatabase({ home: join(directory, 'home') });
-    return await storeInTurn(database, directory, rounds, withNfacctd).finally(() => database.close());
-  } finally {
-    log.level = level;
-    await rm(directory, { recursive: true });
-  }
+  return withHome((database, directory) => storeInTurn(database, directory, rounds, withNfacctd)).finally(
+    () => {
+      log.level = level;
+    },
+  );
 }
 
 /** Each into emptied tables after a checkpoint. They have to store the same values. */
