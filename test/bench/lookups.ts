@@ -1,5 +1,5 @@
 import pg from 'pg';
-import { type Figure, figure, type Result, result, timed } from './measure.ts';
+import { type Figure, figure, quantile, type Result, result, timed } from './measure.ts';
 import type { StoredStream } from './scale.ts';
 import { ZONE_PATTERN } from './stream.ts';
 
@@ -170,11 +170,6 @@ function figuresOf({ path, cold, warm, rows }: Measured): Figure[] {
       figure(`${path.name}: p${percent}${when}`, unit, [quantile(values, percent / 100)]),
     );
   return [...of(warm, ' warm', 'ms'), ...of(cold, ' cold', 'ms'), ...of(rows, '', 'rows')];
-}
-
-function quantile(values: readonly number[], part: number): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  return sorted[Math.ceil(sorted.length * part) - 1]!; // there are values
 }
 
 /** "Which values do the names below a popular domain have, and how often?", of the tier and of the raw records. */

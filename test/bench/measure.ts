@@ -62,6 +62,12 @@ export function ratio(name: string, of: Figure | undefined, to: Figure | undefin
   return figure(name, 'ratio', [(of?.median ?? Number.NaN) / (to?.median ?? Number.NaN)]);
 }
 
+/** @param part 0.95 for the 95th percentile */
+export function quantile(values: readonly number[], part: number): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[Math.ceil(sorted.length * part) - 1]!; // there are values
+}
+
 export function result(
   name: string,
   recipe: Recipe,

@@ -1,4 +1,5 @@
-import { figure, type Result, result, timed } from './measure.ts';
+import { watchFreshness } from './freshness.ts';
+import { figure, quantile, type Result, result, timed } from './measure.ts';
 import { StoredStream, type StreamFile } from './scale.ts';
 
 /** Above, a file is written when another one is loaded: the disk does not hold them all. */
@@ -28,7 +29,9 @@ export async function sustained(rrs: number): Promise<Result> {
     }
     const before = stored.rrs;
     const cpuBefore = stored.cpuSeconds();
-    const loaded = await timed(() => stored.load(all()));
+    const watching = new AbortController();
+    const ages = watchFreshness(stored.url, watching.signal);
+    const loaded = await timed(() => stored.load(all())).finally(() => watching.abort());
     const cpuLoaded = stored.cpuSeconds();
     const settled = await timed(() => stored.settle());
     const cpuSettled = stored.cpuSeconds();
@@ -41,6 +44,8 @@ export async function sustained(rrs: number): Promise<Result> {
     return result('sustained', recipe, [
       figure('until sealed, indexed and merged', 'RRs/s', [count / seconds]),
       figure('until committed, with the jobs', 'RRs/s', [count / loaded.seconds]),
+      figure('oldest record not in rrset yet, p95', 's', [quantile(await ages, 0.95)]),
+      figure('oldest record not in rrset yet, at most', 's', [Math.max(...(await ages))]),
       figure('the jobs went on for', 's', [settled.seconds]),
       figure('until sealed, indexed and merged, with server', 'RRs per CPU second', [
         count / (cpuSettled - cpuBefore),
