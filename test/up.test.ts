@@ -1,5 +1,4 @@
 import { once } from 'node:events';
-import { chmodSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect, it } from 'vitest';
@@ -7,7 +6,6 @@ import { eventually, runDnstrail, withDirectory } from './support/processes.ts';
 
 it('Ctrl-C ends jobs before their database: `up` with its own PostgreSQL stops cleanly, and starts again', async () => {
   await withDirectory(async home => {
-    chmodSync(home, 0o755); // run by root the server has another account
     for (let start = 0; start < 2; start++) {
       const up = runDnstrail(['up', '--listen', '127.0.0.1:0', '--http', '127.0.0.1:0'], {
         DNSTRAIL_HOME: home,
@@ -30,7 +28,6 @@ it('says that the port of the query API is taken, and ends in order', async () =
   const { port } = taken.address() as AddressInfo; // it listens on a port
   try {
     await withDirectory(async home => {
-      chmodSync(home, 0o755);
       const up = runDnstrail(['up', '--listen', '127.0.0.1:0', '--http', `127.0.0.1:${port}`], {
         DNSTRAIL_HOME: home,
       });

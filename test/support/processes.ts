@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -68,6 +68,7 @@ export async function freePort(): Promise<number> {
 /** Runs with a temporary directory that every account may enter, and removes it. */
 export async function withDirectory<T>(run: (directory: string) => Promise<T>): Promise<T> {
   const directory = mkdtempSync(path.join(tmpdir(), 'dnstrail-test-'));
+  chmodSync(directory, 0o755); // run by root the server has another account, and its data would be left elsewhere
   try {
     return await run(directory);
   } finally {
