@@ -8,6 +8,9 @@ import type pg from 'pg';
 import { archivesAt } from './analytics/archive.ts';
 import { describeRetained, describeSealed } from './analytics/describe.ts';
 import { addDetectionCommands } from './analytics/detect/commands.ts';
+import { setSettings, showSettings } from './analytics/detect/configFile.ts';
+import { mute, setStatus, unmute } from './analytics/detect/list.ts';
+import { whatIf } from './analytics/detect/whatIf.ts';
 import { startWorker } from './analytics/main.ts';
 import { restoreArchive } from './analytics/restore.ts';
 import { retain } from './analytics/tasks/retain.ts';
@@ -43,6 +46,8 @@ const jobSettings: readonly SettingName[] = [
   'archiveDirectory',
 ];
 const apiSettings: readonly SettingName[] = ['http', 'queryTimeout'];
+/** What the API has the jobs' program do. */
+const analyst = { mute, unmute, setStatus, showSettings, setSettings, whatIf };
 const collecting = everything.filter(name => !jobSettings.includes(name) && !apiSettings.includes(name));
 
 type Flags = Partial<Record<SettingName, string>> & { readonly config?: string };
@@ -177,6 +182,7 @@ command('serve', 'run the query API alone: DNSDB, CIRCL and our own', [...databa
         databaseUrl: database.url,
         listen: http,
         queryTimeoutSeconds: queryTimeout,
+        analyst,
       });
       console.log(`serving HTTP on ${api.address.host}:${api.address.port}; Ctrl-C stops`);
       await stopSignal().wait;
@@ -372,7 +378,7 @@ async function startQuestionsAndJobs(databaseUrl: string, config: Config, signal
   const api =
     listen &&
     (await withPatience(
-      () => startApi({ databaseUrl, listen, queryTimeoutSeconds }),
+      () => startApi({ databaseUrl, listen, queryTimeoutSeconds, analyst }),
       signal,
       (error, retryInMs) =>
         log.warn({ error: String(error), retryInMs }, 'the query API waits for the database'),

@@ -5,9 +5,10 @@ import { Metrics } from './metrics.ts';
 import { ApiError, isOurs, publicError } from './problem.ts';
 import { sendErrorLine } from './respond.ts';
 import { circlQuery } from './routes/circl.ts';
+import { dashboard } from './routes/dashboard.ts';
 import { type DnsdbParts, dnsdb1, dnsdb2 } from './routes/dnsdb.ts';
 import { health } from './routes/health.ts';
-import { apiV1 } from './routes/v1.ts';
+import { apiV1, type V1Parts } from './routes/v1.ts';
 import { parseUrl } from './url.ts';
 
 /** Longer texts in the log are cut. */
@@ -16,7 +17,7 @@ const LONGEST_LOGGED = 300;
 const DEEPEST_PREFIX = 4;
 
 /** The HTTP application, which does not listen. */
-export function createApp(parts: DnsdbParts): Express {
+export function createApp(parts: V1Parts): Express {
   const app = express();
   app.disable('etag').disable('x-powered-by').set('query parser', false).set('case sensitive routing', true);
   const metrics = new Metrics();
@@ -26,6 +27,7 @@ export function createApp(parts: DnsdbParts): Express {
   });
   app.use(logRequests, helmet(), health({ ...parts, metrics }), passiveDns(parts));
   app.use('/api/v1', apiV1(parts));
+  app.use(dashboard());
   app.use((_request, _response, next) => next(new ApiError(404, 'there is no such path')));
   app.use((error: unknown, _request: Request, response: Response, _next: NextFunction) => {
     response.locals.error = error;

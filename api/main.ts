@@ -1,18 +1,27 @@
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { setPriority } from 'node:os';
 import type { Duplex } from 'node:stream';
 import pg from 'pg';
 import { log } from '../common/log.ts';
 import { openPool } from '../common/pool.ts';
 import { Access, isLoopback } from './access.ts';
+import type { Analyst } from './analyst.ts';
 import { createApp } from './app.ts';
+import { Desk } from './desk.ts';
+import { Feed } from './feed.ts';
+import { Ingest } from './ingest.ts';
 import { hasKeys } from './keys.ts';
 import { Reader } from './reader.ts';
 
-/** Queries at a time; the next ones wait, for ten seconds at most. */
+/** Queries at a time; the next ones wait, as long as a query may take. */
 const READERS = 16;
-const WAIT_MS = 10_000;
+/** Of the server's processes that answer them, where they are on this machine: 0 is what loads, 19 what only gets what nobody wants. */
+const NICENESS = 15;
+/** Connections for what writes, and for what only the owner may see. */
+const DESKS = 4;
 const CLOSE_MS = 2_000;
 const MOST_CONNECTIONS = 2000;
 
@@ -21,6 +30,8 @@ export interface ApiOptions {
   readonly listen: { readonly host: string; readonly port: number };
   /** Seconds that a query may take, its answer included. */
   readonly queryTimeoutSeconds?: number | undefined;
+  /** Writes what analysts say; without it the API answers questions only. */
+  readonly analyst?: Analyst | undefined;
 }
 
 /** A running API. */
@@ -40,13 +51,23 @@ export class ListenError extends Error {
  * Serves the query API over a migrated database.
  * @throws ListenError when the port is taken, or when others could reach it and no key is defined
  */
-export async function startApi({ databaseUrl, listen, queryTimeoutSeconds = 60 }: ApiOptions): Promise<Api> {
+export async function startApi({
+  databaseUrl,
+  listen,
+  queryTimeoutSeconds = 60,
+  analyst,
+}: ApiOptions): Promise<Api> {
   const poolOptions = {
     application_name: 'dnstrail serve',
-    connectionTimeoutMillis: WAIT_MS,
+    connectionTimeoutMillis: 1000 * queryTimeoutSeconds,
     idleTimeoutMillis: 60_000,
   };
   const control = openPool(databaseUrl, { ...poolOptions, max: 4 });
+  const desk = openPool(databaseUrl, {
+    ...poolOptions,
+    max: DESKS,
+    statement_timeout: 1000 * queryTimeoutSeconds,
+  });
   let readers: pg.Pool | undefined;
   try {
     if (!isLoopback(listen.host) && !(await hasKeys(control)).now)
@@ -57,10 +78,21 @@ export async function startApi({ databaseUrl, listen, queryTimeoutSeconds = 60 }
     const pool = openPool(databaseUrl, {
       ...poolOptions,
       max: READERS,
-      onConnect: async client => void (await client.query(sessionSql, [role, `${queryTimeoutSeconds}s`])),
+      async onConnect(client) {
+        await client.query(sessionSql, [role, `${queryTimeoutSeconds}s`]);
+        await giveWay(client);
+      },
     });
     readers = pool;
-    const app = createApp({ reader: new Reader(pool, control), access: new Access(control) });
+    const reader = new Reader(pool, control);
+    const feed = new Feed(reader);
+    const app = createApp({
+      reader,
+      feed,
+      access: new Access(control),
+      desk: new Desk(desk, analyst),
+      ingest: new Ingest(desk),
+    });
     const server = createServer(
       { requestTimeout: 30_000, headersTimeout: 15_000, keepAliveTimeout: 65_000 },
       app,
@@ -73,15 +105,16 @@ export async function startApi({ databaseUrl, listen, queryTimeoutSeconds = 60 }
       async close() {
         const closed = once(server, 'close');
         server.close();
+        await feed.close(); // those who listen would stay for ever
         server.closeIdleConnections();
         const cut = setTimeout(() => server.closeAllConnections(), CLOSE_MS);
         await closed;
         clearTimeout(cut);
-        await Promise.all([pool.end(), control.end()]);
+        await Promise.all([pool.end(), desk.end(), control.end()]);
       },
     };
   } catch (error) {
-    await Promise.all([readers?.end(), control.end()]);
+    await Promise.all([readers?.end(), desk.end(), control.end()]);
     throw error;
   }
 }
@@ -107,6 +140,23 @@ select
   set_config('statement_timeout', $2, false),
   set_config('jit', 'off', false),
   set_config('max_parallel_workers_per_gather', '0', false)`;
+
+/**
+ * Lets loading go first: the kernel gives a query what loading leaves, and some more. Only for a server behind a Unix-domain socket, whose
+ * process ids are those of this machine, and where we may; others answer no worse.
+ */
+async function giveWay(client: pg.ClientBase): Promise<void> {
+  try {
+    const { rows } = await client.query<{ pid: number }>(
+      'select pg_backend_pid() as pid where inet_server_addr() is null',
+    );
+    const pid = rows[0]?.pid;
+    if (pid !== undefined && readFileSync(`/proc/${pid}/cmdline`, 'latin1').startsWith('postgres:'))
+      setPriority(pid, NICENESS);
+  } catch (error) {
+    log.debug({ error: String(error) }, 'queries run with the priority of all else');
+  }
+}
 
 /** The role of the migration that can only read, or none where we may not take it. */
 async function readerRole(pool: pg.Pool): Promise<string> {

@@ -1,4 +1,6 @@
 import type { ServerResponse } from 'node:http';
+import type { Feed } from './feed.ts';
+import type { Ingest, IngestState } from './ingest.ts';
 import type { Reader } from './reader.ts';
 
 /** Upper bounds of the classes of answering times, in seconds. */
@@ -92,8 +94,12 @@ export class Metrics {
   }
 
   /** The text, its numbers as they are now. A database that does not answer leaves its own out. */
-  async text(reader: Reader, signal: AbortSignal): Promise<string> {
+  async text(
+    { reader, ingest, feed }: { reader: Reader; ingest: Ingest; feed: Feed },
+    signal: AbortSignal,
+  ): Promise<string> {
     const rows = await reader.all<DatabaseRow>(databaseSql, [], signal).catch(() => []);
+    const state = await ingest.state().catch(() => undefined);
     const { busy, waiting } = reader.load;
     return [
       ...family('dnstrail_up', 'gauge', 'Whether the database answers.', [`dnstrail_up ${rows.length}`]),
@@ -126,6 +132,13 @@ export class Metrics {
       ...family('dnstrail_http_queries_waiting', 'gauge', 'Requests that wait for such a connection.', [
         `dnstrail_http_queries_waiting ${waiting}`,
       ]),
+      ...family('dnstrail_feed_listeners', 'gauge', 'Those who listen to what is new.', [
+        `dnstrail_feed_listeners ${feed.listeners}`,
+      ]),
+      ...family('process_resident_memory_bytes', 'gauge', 'Memory of the process of the API.', [
+        `process_resident_memory_bytes ${process.memoryUsage.rss()}`,
+      ]),
+      ...(state === undefined ? [] : stateFamilies(state)),
       ...rows.flatMap(row =>
         METRICS.flatMap(([column, name, type, help]) => family(name, type, help, [`${name} ${row[column]}`])),
       ),
@@ -141,6 +154,74 @@ export class Metrics {
     classes.sum += seconds;
     classes.count++;
   }
+}
+
+/** Of collector and jobs, by exporter and task. */
+function stateFamilies({ exporters, jobs, hours_due, disk_free_bytes }: IngestState): string[] {
+  const ofExporters = (
+    name: string,
+    type: 'gauge' | 'counter',
+    help: string,
+    key: 'silent_seconds' | 'lag_seconds' | 'dropped_packets',
+  ) =>
+    family(
+      name,
+      type,
+      help,
+      exporters.flatMap(({ exporter, observation_domain_id, [key]: value }) =>
+        value === null
+          ? []
+          : [`${name}{exporter="${labelOf(exporter)}",domain="${observation_domain_id}"} ${value}`],
+      ),
+    );
+  const ofJobs = (name: string, help: string, value: (job: IngestState['jobs'][number]) => number | null) =>
+    family(
+      name,
+      'gauge',
+      help,
+      jobs.flatMap(job => {
+        const known = value(job);
+        return known === null ? [] : [`${name}{task="${labelOf(job.task)}"} ${known}`];
+      }),
+    );
+  return [
+    ...ofExporters(
+      'dnstrail_exporter_silent_seconds',
+      'gauge',
+      'Since something of the exporter was stored.',
+      'silent_seconds',
+    ),
+    ...ofExporters(
+      'dnstrail_exporter_lag_seconds',
+      'gauge',
+      'From export to storage of its last message.',
+      'lag_seconds',
+    ),
+    ...ofExporters(
+      'dnstrail_exporter_dropped_packets_total',
+      'counter',
+      'Packets its capture dropped.',
+      'dropped_packets',
+    ),
+    ...ofJobs('dnstrail_job_last_run_timestamp_seconds', 'When a job was started last.', ({ last_run }) =>
+      last_run === null ? null : last_run.getTime() / 1000,
+    ),
+    ...ofJobs('dnstrail_job_running', 'Whether a job runs.', ({ running }) => running),
+    ...ofJobs('dnstrail_job_failing', 'Jobs whose last attempt failed.', ({ failing }) => failing),
+    ...family('dnstrail_hours_due', 'gauge', 'Hours with records that no detector has seen.', [
+      `dnstrail_hours_due ${hours_due}`,
+    ]),
+    ...(disk_free_bytes === null
+      ? []
+      : family('dnstrail_disk_free_bytes', 'gauge', 'Free octets of the disk of the database.', [
+          `dnstrail_disk_free_bytes ${disk_free_bytes}`,
+        ])),
+  ];
+}
+
+/** A value of a label: no character that means something to the format, nor braces, which few parsers expect. */
+function labelOf(text: string): string {
+  return text.replace(/[\\"\n{}]/g, '_');
 }
 
 function family(name: string, type: string, help: string, samples: readonly string[]): string[] {

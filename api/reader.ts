@@ -76,4 +76,18 @@ export class Reader {
     for await (const portion of this.portions<Row>(sql, parameters, signal)) rows.push(...portion);
     return rows;
   }
+  /** The first rows of a query that may have many. */
+  async some<Row>(
+    sql: string,
+    parameters: readonly unknown[],
+    count: number,
+    signal: AbortSignal,
+  ): Promise<Row[]> {
+    const rows: Row[] = [];
+    for await (const portion of this.portions<Row>(sql, parameters, signal)) {
+      rows.push(...portion);
+      if (rows.length >= count) break;
+    }
+    return rows.slice(0, count);
+  }
 }

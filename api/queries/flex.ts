@@ -1,7 +1,7 @@
 import { badRequest } from '../problem.ts';
 import type { Reader } from '../reader.ts';
 import type { TypeFilter } from '../values.ts';
-import { type Fences, fenceParameters } from './observation.ts';
+import { type Fences, fenceParameters, SUMS_SQL } from './observation.ts';
 
 export interface FlexQuestion {
   readonly target: 'rrnames' | 'rdata';
@@ -43,9 +43,7 @@ from (
 cross join lateral (
   select
     rrtype,
-    sum(count)::bigint as count,
-    date_part('epoch', min(time_first)) as time_first,
-    date_part('epoch', max(time_last)) as time_last
+    ${SUMS_SQL}
   from public.rrset_gravel
   where rrname = found.rrname
     and ($3::integer[] is null or rrtype = any ($3))
@@ -63,9 +61,7 @@ const rdataSql = `
 select
   value,
   rrtype,
-  sum(count)::bigint as count,
-  date_part('epoch', min(time_first)) as time_first,
-  date_part('epoch', max(time_last)) as time_last
+  ${SUMS_SQL}
 from public.rrset_gravel
 cross join lateral (select value collate "C" as value from unnest(string_to_array(rdata, e'\\n')) as value) as single
 where value ~* $1 and ($2::text is null or value !~* $2)

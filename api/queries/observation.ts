@@ -36,6 +36,14 @@ export interface Window {
 /** A little earlier than merging does it, so that no merged piece spans two periods. */
 export const PERIOD_SQL = periodSql(2);
 
+/** Whether a piece is of a zone file: its source is one of those, which are few and looked up once. */
+export const IS_ZONE_SQL = `source_id = any (array(select source_id from public.rrset_source where kind = 'zone'))`;
+
+/** Pieces of one key added up: `count`, and the times in seconds since 1970, with a fraction. */
+export const SUMS_SQL = `sum(count)::bigint as count,
+  date_part('epoch', min(time_first)) as time_first,
+  date_part('epoch', max(time_last)) as time_last`;
+
 type Portions = AsyncIterable<readonly Observation[]>;
 
 /**

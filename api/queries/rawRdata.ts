@@ -3,7 +3,15 @@ import { endOfPrefix } from '../names.ts';
 import { rdataWire } from '../rdataWire.ts';
 import type { Reader } from '../reader.ts';
 import type { TypeFilter } from '../values.ts';
-import { type Observation, PERIOD_SQL, type Window, withinWindow, withoutOverlap } from './observation.ts';
+import {
+  IS_ZONE_SQL,
+  type Observation,
+  PERIOD_SQL,
+  SUMS_SQL,
+  type Window,
+  withinWindow,
+  withoutOverlap,
+} from './observation.ts';
 
 export interface RawRdataQuestion {
   readonly side: 'raw';
@@ -27,12 +35,11 @@ const TARGET_TYPES: readonly number[] = [A, AAAA, ...NAMES_AT.flatMap(([, types]
 
 const addressesSql = `
 select
-  rrname, rrtype, coalesce(rdata, host(rdata_ip)) as rdata, is_zone, sum(count)::bigint as count,
-  date_part('epoch', min(time_first)) as time_first, date_part('epoch', max(time_last)) as time_last
+  rrname, rrtype, coalesce(rdata, host(rdata_ip)) as rdata, is_zone, ${SUMS_SQL}
 from (
   select
     *,
-    source_id = any (array(select source_id from public.rrset_source where kind = 'zone')) as is_zone,
+    ${IS_ZONE_SQL} as is_zone,
     case when $4 then ${PERIOD_SQL} end as period
   from public.rdata_gravel
 ) as pieces
@@ -42,12 +49,11 @@ order by rdata_ip, reverse(rrname) using ~<~, is_zone, period`;
 
 const namesSql = `
 select
-  rrname, rrtype, coalesce(rdata, rdata_name) as rdata, is_zone, sum(count)::bigint as count,
-  date_part('epoch', min(time_first)) as time_first, date_part('epoch', max(time_last)) as time_last
+  rrname, rrtype, coalesce(rdata, rdata_name) as rdata, is_zone, ${SUMS_SQL}
 from (
   select
     *,
-    source_id = any (array(select source_id from public.rrset_source where kind = 'zone')) as is_zone,
+    ${IS_ZONE_SQL} as is_zone,
     case when $4 then ${PERIOD_SQL} end as period
   from public.rdata_gravel
 ) as pieces
@@ -59,12 +65,11 @@ order by rdata_name, rdata nulls first, rrtype, reverse(rrname) using ~<~, is_zo
 /** Other types have no index: their sets are read one by one, of texts those with a value that begins so. */
 const othersSql = `
 select
-  rrname, rrtype, value as rdata, is_zone, sum(count)::bigint as count,
-  date_part('epoch', min(time_first)) as time_first, date_part('epoch', max(time_last)) as time_last
+  rrname, rrtype, value as rdata, is_zone, ${SUMS_SQL}
 from (
   select
     *,
-    source_id = any (array(select source_id from public.rrset_source where kind = 'zone')) as is_zone,
+    ${IS_ZONE_SQL} as is_zone,
     case when $5 then ${PERIOD_SQL} end as period
   from public.rrset_gravel
 ) as pieces

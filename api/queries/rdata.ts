@@ -3,8 +3,10 @@ import type { Reader } from '../reader.ts';
 import type { AddressRange, TypeFilter } from '../values.ts';
 import {
   fenceParameters,
+  IS_ZONE_SQL,
   type Observation,
   PERIOD_SQL,
+  SUMS_SQL,
   type Window,
   withinWindow,
   withoutOverlap,
@@ -21,14 +23,12 @@ select
   rrtype,
   coalesce(rdata, rdata_name, host(rdata_ip)) as rdata,
   is_zone,
-  sum(count)::bigint as count,
-  date_part('epoch', min(time_first)) as time_first,
-  date_part('epoch', max(time_last)) as time_last
+  ${SUMS_SQL}
 from (
   select
     *,
     public.reversed_name(rrname) collate "default" as reversed,
-    source_id = any (array(select source_id from public.rrset_source where kind = 'zone')) as is_zone,
+    ${IS_ZONE_SQL} as is_zone,
     case when $1 = 'address' then rdata_ip end as address,
     case when $1 = 'beginning' then rdata_name end as beginning,
     case when $1 in ('below', 'all') then public.reversed_name(rdata_name) collate "default" end as reversed_target,

@@ -3,8 +3,10 @@ import type { Reader } from '../reader.ts';
 import type { TypeFilter } from '../values.ts';
 import {
   fenceParameters,
+  IS_ZONE_SQL,
   type Observation,
   PERIOD_SQL,
+  SUMS_SQL,
   type Window,
   withinWindow,
   withoutOverlap,
@@ -29,14 +31,12 @@ select
   right(rrname, bailiwick_length) as bailiwick,
   rdata,
   is_zone,
-  sum(count)::bigint as count,
-  date_part('epoch', min(time_first)) as time_first,
-  date_part('epoch', max(time_last)) as time_last
+  ${SUMS_SQL}
 from (
   select
     *,
     public.reversed_name(rrname) collate "default" as reversed,
-    source_id = any (array(select source_id from public.rrset_source where kind = 'zone')) as is_zone,
+    ${IS_ZONE_SQL} as is_zone,
     case when $12 then ${PERIOD_SQL} end as period,
     case when $1 = 'beginning' then rrname end as beginning
   from public.rrset_gravel

@@ -1,5 +1,7 @@
 import { type Request, type Response, Router } from 'express';
 import type { Access } from '../access.ts';
+import type { Feed } from '../feed.ts';
+import type { Ingest } from '../ingest.ts';
 import type { Metrics } from '../metrics.ts';
 import type { Reader } from '../reader.ts';
 import { goneSignal } from '../respond.ts';
@@ -9,10 +11,14 @@ export function health({
   reader,
   access,
   metrics,
+  ingest,
+  feed,
 }: {
   reader: Reader;
   access: Access;
   metrics: Metrics;
+  ingest: Ingest;
+  feed: Feed;
 }): Router {
   const router = Router();
   const text = (response: Response, status: number, line: string) =>
@@ -28,7 +34,7 @@ export function health({
   });
   router.get('/metrics', async (request: Request, response: Response) => {
     await access.callerOf(request, 'read');
-    const body = await metrics.text(reader, goneSignal(response));
+    const body = await metrics.text({ reader, ingest, feed }, goneSignal(response));
     response.set('content-type', 'text/plain; version=0.0.4; charset=utf-8').send(body);
   });
   return router;

@@ -1,50 +1,98 @@
 import express, { type NextFunction, type Request, type Response, Router } from 'express';
 import type { z } from 'zod';
+import type { Desk } from '../desk.ts';
+import type { Feed } from '../feed.ts';
+import type { Ingest } from '../ingest.ts';
+import type { Scope } from '../keys.ts';
 import { ApiError, publicError } from '../problem.ts';
 import { accepts, goneSignal, rateHeaders } from '../respond.ts';
 import { parseUrl, percentDecode } from '../url.ts';
+import { addressEndpoints } from '../v1/addresses.ts';
+import { clientEndpoints } from '../v1/clients.ts';
+import { detectionEndpoints } from '../v1/detections.ts';
 import type { Endpoint, Page } from '../v1/endpoint.ts';
+import { ledgerEndpoints } from '../v1/ledger.ts';
 import { lookupEndpoints } from '../v1/lookups.ts';
 import { nameEndpoints } from '../v1/names.ts';
 import { openApi } from '../v1/openapi.ts';
 import { documentPage } from '../v1/page.ts';
 import { recordEndpoints } from '../v1/records.ts';
+import { resolverEndpoints } from '../v1/resolvers.ts';
+import { settingsEndpoints } from '../v1/settings.ts';
+import { suggestEndpoints } from '../v1/suggest.ts';
+import { trafficEndpoints } from '../v1/traffic.ts';
 import type { DnsdbParts } from './dnsdb.ts';
+import { feedRoute } from './feed.ts';
 
 /** A body of 50000 names of 253 characters. */
 const LARGEST_BODY = '16mb';
 const VERSION = '1';
 
-export const endpoints: readonly Endpoint[] = [...nameEndpoints, ...recordEndpoints, ...lookupEndpoints];
+export const endpoints: readonly Endpoint[] = [
+  ...nameEndpoints,
+  ...recordEndpoints,
+  ...clientEndpoints,
+  ...addressEndpoints,
+  ...lookupEndpoints,
+  ...suggestEndpoints,
+  ...trafficEndpoints,
+  ...detectionEndpoints,
+  ...resolverEndpoints,
+  ...settingsEndpoints,
+  ...ledgerEndpoints,
+];
+
+export interface V1Parts extends DnsdbParts {
+  readonly feed: Feed;
+  readonly desk: Desk;
+  readonly ingest: Ingest;
+}
 
 /** Our own API: everything below `/api/v1`. */
-export function apiV1({ reader, access }: DnsdbParts): Router {
+export function apiV1({ reader, access, desk, ingest, feed }: V1Parts): Router {
   const router = Router();
   const document = openApi(endpoints, VERSION);
-  const admit = async (request: Request, response: Response, next: NextFunction): Promise<void> => {
+  const admit = async (
+    request: Request,
+    response: Response<unknown, Locals>,
+    next: NextFunction,
+  ): Promise<void> => {
     response.locals.surface = 'v1';
-    const caller = await access.callerOf(request, 'read');
+    const caller = await access.callerOf(request, response.locals.scope ?? 'read');
     await access.charge(caller);
     response.once('close', access.enter(caller));
     response.set(rateHeaders(await access.rateOf(caller)) as Record<string, string>); // Express writes numbers too
+    response.locals.author = caller.key?.name ?? 'local';
     next();
   };
+  router.get('/feed', admit, feedRoute({ feed, access }));
   router.get('/openapi.json', (_request, response) => void response.json(document));
   const page = documentPage(endpoints);
   router.get('/', (_request, response) => void response.type('html').send(page));
   for (const endpoint of endpoints) {
-    const body = endpoint.method === 'post' ? [express.json({ limit: LARGEST_BODY })] : [];
+    const hasBody = endpoint.method === 'post' || endpoint.method === 'patch';
     router[endpoint.method](
       patternOf(endpoint.path),
+      (request: Request, response: Response<unknown, Locals>, next: NextFunction) => {
+        if (endpoint.scope !== 'read') refuseOtherSites(request);
+        response.locals.scope = endpoint.scope;
+        next();
+      },
       admit,
-      ...body,
-      async (request: Request, response: Response) => {
+      ...(hasBody ? [express.json({ limit: LARGEST_BODY })] : []),
+      async (request: Request, response: Response<unknown, Locals>) => {
         const type = typeFor(request);
         const input = endpoint.input.safeParse(
-          endpoint.method === 'post' ? request.body : inputOf(request, endpoint.path),
+          hasBody
+            ? withPath(request.body, pathInputOf(request, endpoint.path))
+            : {
+                ...Object.fromEntries(parseUrl(request.url).parameters),
+                ...pathInputOf(request, endpoint.path),
+              },
         );
         if (!input.success) throw new ApiError(400, problemOf(input.error));
-        const page = await endpoint.answer(reader, input.data as never, goneSignal(response)); // parsed by its own schema
+        const office = { desk, ingest, author: response.locals.author ?? 'local' };
+        const page = await endpoint.answer(reader, input.data as never, goneSignal(response), office); // parsed by its own schema
         if (!response.destroyed) send(response, endpoint, page, type);
       },
     );
@@ -52,6 +100,20 @@ export function apiV1({ reader, access }: DnsdbParts): Router {
   router.use((_request, _response, next) => next(new ApiError(404, 'there is no such path')));
   router.use(sendProblem);
   return router;
+}
+
+/** What the steps of an answer tell each other. */
+interface Locals {
+  surface?: string;
+  scope?: Scope;
+  author?: string;
+}
+
+/** A page of another site that a browser shows here must not write, whatever it may send (Fetch Metadata). */
+function refuseOtherSites({ headers }: Request): void {
+  const site = headers['sec-fetch-site'];
+  if (site !== undefined && site !== 'same-origin' && site !== 'none')
+    throw new ApiError(403, 'pages of other sites may not write');
 }
 
 type MediaType = 'application/json' | 'application/x-ndjson' | 'text/csv';
@@ -70,17 +132,23 @@ function patternOf(path: string): RegExp {
   return new RegExp(`^${path.replace(/\{\w+\}/g, '[^/]+')}/?$`);
 }
 
-/** Query parameters, and those of the path, which have the name that the endpoint's path gives them. */
-function inputOf(request: Request, path: string): Record<string, string> {
-  const { segments, parameters } = parseUrl(request.url);
-  const named = path
-    .split('/')
-    .slice(1)
-    .flatMap((part, i) => {
-      const [, name] = /^\{(\w+)\}$/.exec(part) ?? [];
-      return name === undefined ? [] : [[name, percentDecode(segments[i] ?? '').toString()] as const];
-    });
-  return { ...Object.fromEntries(parameters), ...Object.fromEntries(named) };
+/** The parameters of the path, which have the names that the endpoint's path gives them. */
+function pathInputOf(request: Request, path: string): Record<string, string> {
+  const { segments } = parseUrl(request.url);
+  return Object.fromEntries(
+    path
+      .split('/')
+      .slice(1)
+      .flatMap((part, i) => {
+        const [, name] = /^\{(\w+)\}$/.exec(part) ?? [];
+        return name === undefined ? [] : [[name, percentDecode(segments[i] ?? '').toString()] as const];
+      }),
+  );
+}
+
+/** A body with the parameters of the path; what is no object is left to the schema to refuse. */
+function withPath(body: unknown, named: Record<string, string>): unknown {
+  return typeof body === 'object' && body !== null && !Array.isArray(body) ? { ...body, ...named } : body;
 }
 
 function send(
@@ -99,7 +167,8 @@ function send(
       response.end(rows.map(item => `${JSON.stringify(item)}\n`).join(''));
       return;
     case 'text/csv': {
-      const columns = Object.keys(row.shape);
+      const known = Object.keys(row.shape);
+      const columns = known.length > 0 ? known : Object.keys(rows[0] ?? {});
       const lines = rows.map(item =>
         columns.map(column => csvOf((item as Record<string, unknown>)[column])).join(','),
       );
@@ -116,8 +185,10 @@ function csvOf(value: unknown): string {
       : value instanceof Date
         ? value.toISOString()
         : Array.isArray(value)
-          ? value.join(' ')
-          : String(value);
+          ? value.map(each => (typeof each === 'object' ? JSON.stringify(each) : String(each))).join(' ')
+          : typeof value === 'object'
+            ? JSON.stringify(value)
+            : String(value);
   const safe = typeof value === 'string' && /^[=+\-@\t\r]/.test(text) ? `'${text}` : text;
   return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
 }
@@ -168,6 +239,7 @@ const TITLES: Readonly<Record<number, string>> = {
   413: 'Content Too Large',
   429: 'Too Many Requests',
   500: 'Internal Server Error',
+  501: 'Not Implemented',
   503: 'Service Unavailable',
   504: 'Gateway Timeout',
 };

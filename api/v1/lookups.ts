@@ -21,7 +21,10 @@ left join lateral (
 ) as found on true
 order by position`;
 
-/** Names and addresses that much of the world shares lead nowhere: hops are cut, the widest first. */
+/**
+ * Names and addresses that much of the world shares lead nowhere: hops are cut, the widest first. Who asked is looked up for all neighbours at
+ * once, since rows that just came have no index yet and are read for each look.
+ */
 const pivotSql = `
 with address as materialized (
   select distinct value::inet as address
@@ -40,18 +43,19 @@ neighbour as materialized (
 )
 select
   host(neighbour.address) as address,
-  neighbour.rrname,
-  asked.client,
+  rrname,
+  host(asked.client) as client,
   asked.questions,
   asked.time_first,
   asked.time_last
 from neighbour
-left join lateral (
-  select host(client) as client, sum(count)::bigint as questions, min(time_first) as time_first, max(time_last) as time_last
-  from public.asked_gravel where asked_gravel.rrname = neighbour.rrname
-  group by asked_gravel.client
-) as asked on true
-order by neighbour.address, neighbour.rrname, asked.time_first, asked.client
+left join (
+  select rrname, client, sum(count)::bigint as questions, min(time_first) as time_first, max(time_last) as time_last
+  from public.asked_gravel
+  where rrname = any (array(select rrname from neighbour))
+  group by rrname, client
+) as asked using (rrname)
+order by neighbour.address, rrname, asked.time_first, asked.client
 limit $2`;
 
 const maybe = { time_first: timeOutput.nullable(), time_last: timeOutput.nullable() };

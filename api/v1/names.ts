@@ -1,6 +1,23 @@
 import { z } from 'zod';
+import { rrtypeName } from '../../common/rrtypes.ts';
 import { ApiError } from '../problem.ts';
-import { countOutput, endpoint, limitInput, nameInput, timeOutput } from './endpoint.ts';
+import {
+  addressInput,
+  countOutput,
+  cursorInput,
+  cursorName,
+  cursorOf,
+  endpoint,
+  integerText,
+  limitInput,
+  microsecondsOf,
+  nameInput,
+  spanInput,
+  timeOfMicroseconds,
+  timeOutput,
+  valuesOf,
+  windowInput,
+} from './endpoint.ts';
 
 /** Sets of addresses are looked up by owner name: rdata has no index on it. */
 const nameSql = `
@@ -22,12 +39,15 @@ from public.dns_name as name
 where name.rrname = $1`;
 
 const clientsSql = `
-select host(client) as client, sum(count)::bigint as questions, min(time_first) as time_first, max(time_last) as time_last
+select host(client) as client, sum(count)::bigint as questions, min(time_first) as time_first, max(time_last) as time_last,
+  ${microsecondsOf('min(time_first)')} as microseconds
 from public.asked_gravel
 where rrname = $1
-group by client
-order by min(time_first), client
-limit $2`;
+  and ($2::timestamptz is null or time_last >= $2) and ($3::timestamptz is null or time_first < $3)
+group by asked_gravel.client
+having $4::bigint is null or (min(time_first), asked_gravel.client) > (${timeOfMicroseconds('$4')}, $5::inet)
+order by min(time_first), asked_gravel.client
+limit $6`;
 
 const domainSql = `
 with name as materialized (
@@ -51,13 +71,36 @@ from asked`;
 const domainNamesSql = `
 select rrname, min(time_first) as time_first, max(time_last) as time_last
 from public.dns_name_gravel
-where rrname = $1 or public.is_below(rrname, $1)
+where (rrname = $1 or public.is_below(rrname, $1))
+  and ($2::timestamptz is null or time_last >= $2) and ($3::timestamptz is null or time_first < $3)
+  and ($4::text is null or rrname > $4)
 group by rrname
 order by rrname
-limit $2`;
+limit $5`;
+
+const historySql = `
+select hour, rrtype, answers, clients, ttl_min, ttl_median,
+  array(select host(unnest(addresses))) as addresses, coalesce(targets, '{}') as targets,
+  ${microsecondsOf('hour')} as microseconds
+from public.answer_hour
+where rrname = $1
+  and hour >= date_trunc('hour', $2::timestamptz, 'UTC') and ($3::timestamptz is null or hour < $3)
+  and ($4::bigint is null or (hour, rrtype) > (${timeOfMicroseconds('$4')}, $5::integer))
+order by hour, rrtype
+limit $6`;
+
+const newDomainsSql = `
+select domain, rrname, time_first, host(client) as client, host(resolver) as resolver, names, is_family,
+  ${microsecondsOf('time_first')} as microseconds
+from public.known_domain
+where time_first >= $1 and ($2::timestamptz is null or time_first < $2)
+  and ($3::bigint is null or (time_first, domain) < (${timeOfMicroseconds('$3')}, $4))
+order by time_first desc, domain desc
+limit $5`;
 
 const seen = { time_first: timeOutput, time_last: timeOutput };
 const nameOnly = z.object({ name: nameInput });
+const listInput = nameOnly.extend({ ...spanInput, limit: limitInput, cursor: cursorInput });
 
 export const nameEndpoints = [
   endpoint({
@@ -85,11 +128,80 @@ export const nameEndpoints = [
     path: '/names/{name}/clients',
     summary: 'Who asked for a name',
     description: 'The clients that asked for a name, the first to ask at the top.',
-    input: nameOnly.extend({ limit: limitInput }),
+    input: listInput,
     row: z.object({ client: z.string(), questions: countOutput, ...seen }),
-    answer: async (reader, { name, limit }, signal) => ({
-      rows: await reader.all<object>(clientsSql, [name, limit], signal),
+    async answer(reader, { name, since, until, limit, cursor }, signal) {
+      const after = valuesOf(cursor, z.tuple([integerText, addressInput]));
+      const rows = await reader.all<{ microseconds: string; client: string }>(
+        clientsSql,
+        [name, since ?? null, until ?? null, ...(after ?? [null, null]), limit],
+        signal,
+      );
+      const last = rows.at(-1);
+      return {
+        rows: rows.map(({ microseconds: _, ...row }) => row),
+        next: rows.length < limit || last === undefined ? null : cursorOf([last.microseconds, last.client]),
+      };
+    },
+  }),
+  endpoint({
+    path: '/names/{name}/history',
+    summary: 'What a name had, hour by hour',
+    description:
+      'Addresses, targets and TTLs of a name in each hour in which it was in an answer (A, AAAA, NS, CNAME), in the order of time.',
+    input: nameOnly.extend({ ...windowInput, limit: limitInput, cursor: cursorInput }),
+    row: z.object({
+      hour: timeOutput,
+      rrtype: z.string(),
+      answers: countOutput,
+      clients: countOutput,
+      ttl_min: countOutput.nullable().meta({ description: 'Seconds.' }),
+      ttl_median: countOutput.nullable(),
+      addresses: z.array(z.string()),
+      targets: z.array(z.string()),
     }),
+    async answer(reader, { name, since, until, limit, cursor }, signal) {
+      const after = valuesOf(cursor, z.tuple([integerText, z.int().min(0).max(65_535)]));
+      const rows = await reader.all<{ microseconds: string; rrtype: number }>(
+        historySql,
+        [name, since, until ?? null, ...(after ?? [null, null]), limit],
+        signal,
+      );
+      const last = rows.at(-1);
+      return {
+        rows: rows.map(({ microseconds: _, ...row }) => ({ ...row, rrtype: rrtypeName(row.rrtype) })),
+        next: rows.length < limit || last === undefined ? null : cursorOf([last.microseconds, last.rrtype]),
+      };
+    },
+  }),
+  endpoint({
+    path: '/domains',
+    summary: 'Which domains are new',
+    description:
+      'Registered domains that were first looked up here in a time, by whom and for which name, the newest first. is_family: it has so many names that they are taken as generated.',
+    input: z.object({ ...windowInput, limit: limitInput, cursor: cursorInput }),
+    row: z.object({
+      domain: z.string(),
+      rrname: z.string(),
+      time_first: timeOutput,
+      client: z.string(),
+      resolver: z.string().nullable(),
+      names: countOutput,
+      is_family: z.boolean(),
+    }),
+    async answer(reader, { since, until, limit, cursor }, signal) {
+      const after = valuesOf(cursor, z.tuple([integerText, cursorName]));
+      const rows = await reader.all<{ microseconds: string; domain: string }>(
+        newDomainsSql,
+        [since, until ?? null, ...(after ?? [null, null]), limit],
+        signal,
+      );
+      const last = rows.at(-1);
+      return {
+        rows: rows.map(({ microseconds: _, ...row }) => row),
+        next: rows.length < limit || last === undefined ? null : cursorOf([last.microseconds, last.domain]),
+      };
+    },
   }),
   endpoint({
     path: '/domains/{name}',
@@ -116,10 +228,16 @@ export const nameEndpoints = [
     summary: 'The names of a domain',
     description:
       'The domain and the names below it that were asked for or owned a record, in alphabetical order.',
-    input: nameOnly.extend({ limit: limitInput }),
+    input: listInput,
     row: z.object({ rrname: z.string(), ...seen }),
-    answer: async (reader, { name, limit }, signal) => ({
-      rows: await reader.all<object>(domainNamesSql, [name, limit], signal),
-    }),
+    async answer(reader, { name, since, until, limit, cursor }, signal) {
+      const after = valuesOf(cursor, z.tuple([cursorName]));
+      const rows = await reader.all<{ rrname: string }>(
+        domainNamesSql,
+        [name, since ?? null, until ?? null, after?.[0] ?? null, limit],
+        signal,
+      );
+      return { rows, next: rows.length < limit ? null : cursorOf([rows.at(-1)?.rrname]) };
+    },
   }),
 ];

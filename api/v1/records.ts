@@ -4,10 +4,14 @@ import {
   addressInput,
   countOutput,
   cursorInput,
+  cursorName,
   cursorOf,
   endpoint,
+  integerText,
   limitInput,
+  microsecondsOf,
   nameInput,
+  timeOfMicroseconds,
   timeOutput,
   typeInput,
   valuesOf,
@@ -17,7 +21,7 @@ import {
 /** Rows of one flow have no order of their own, so a page holds all or none of them. */
 const recordsSql = `
 select
-  time, (extract(epoch from time) * 1000000)::bigint::text as microseconds, flow_id::text as flow_id,
+  time, ${microsecondsOf('time')} as microseconds, flow_id::text as flow_id,
   host(client) as client, host(resolver) as resolver, qr, rcode, section, rrname, rrtype, ttl, rdata
 from (
   select time, flow_id, dns_id, client, resolver, qr, rcode, section, rrname, rrtype, ttl, rdata
@@ -29,7 +33,7 @@ from (
     and ($5::inet is null or rdata_ip = $5)
     and ($6::integer is null or rrtype = $6)
     and ($7::bigint is null
-      or (time, flow_id) < (timestamptz 'epoch' + $7::bigint * interval '1 microsecond', $8::bigint))
+      or (time, flow_id) < (${timeOfMicroseconds('$7')}, $8::bigint))
   order by time desc, flow_id desc
   fetch first $9 rows with ties
 ) as page
@@ -65,7 +69,6 @@ interface RecordRow {
 }
 
 const seen = { time_first: timeOutput, time_last: timeOutput };
-const integerText = z.string().regex(/^-?\d{1,18}$/);
 const code = (least: number, most: number) => z.int().min(least).max(most);
 
 export const recordEndpoints = [
@@ -146,7 +149,7 @@ export const recordEndpoints = [
     input: z.object({ address: addressInput, ...windowInput, limit: limitInput, cursor: cursorInput }),
     row: z.object({ rrname: z.string(), questions: countOutput, ...seen }),
     async answer(reader, { address, since, until, limit, cursor }, signal) {
-      const after = valuesOf(cursor, z.tuple([z.string().max(1100)]));
+      const after = valuesOf(cursor, z.tuple([cursorName]));
       const rows = await reader.all<{ rrname: string }>(
         clientNamesSql,
         [address, since, until ?? null, after?.[0] ?? null, limit],

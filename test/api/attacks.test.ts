@@ -11,6 +11,7 @@ beforeAll(async () => {
 afterAll(() => api.close());
 
 const L = '/dnsdb/v2/lookup';
+const V1 = '/api/v1';
 const NAME = `${L}/rrset/name/example.com`;
 const label = 'x'.repeat(64);
 
@@ -48,7 +49,7 @@ const refused: readonly (readonly [number, string])[] = [
   [404, '/dnsdb/v2'],
   [404, '/dnsdb/v2/LOOKUP/rrset/name/example.com'],
   [404, '/a/b/c/d/e/f/dnsdb/v2/ping'],
-  [404, '/'],
+  [404, '/index.html'],
   [404, '/%'],
   [404, '/%FF%FE'],
   [404, '/__proto__/constructor'],
@@ -120,6 +121,51 @@ const refused: readonly (readonly [number, string])[] = [
   [400, '/pdns/query/'],
   [400, '/pdns/query/*.'],
   [400, '/pdns/query/*.a.*'],
+  // our own
+  [400, `${V1}/top/nonsense`],
+  [400, `${V1}/top/domains'--`],
+  [400, `${V1}/traffic?step=minute'or'1`],
+  [400, `${V1}/traffic?since=now()`],
+  [400, `${V1}/traffic?cursor=WyJ5ZWFyIiwiMSJd`],
+  [400, `${V1}/traffic?limit=99999999`],
+  [400, `${V1}/detections?kind=a'or'1'='1`],
+  [400, `${V1}/detections?severity=terrible`],
+  [400, `${V1}/detections?status=new,gone`],
+  [400, `${V1}/detections?client=10.0.0.0/8`],
+  [400, `${V1}/detections?subject=a..b`],
+  [400, `${V1}/detections?muted=perhaps`],
+  [400, `${V1}/detections?cursor=WyIxIiwiMSBvciAxIl0`],
+  [400, `${V1}/detections/1%20or%201=1`],
+  [400, `${V1}/detections/99999999999999999999`],
+  [400, `${V1}/detections/-1`],
+  [404, `${V1}/detections/2000000000`],
+  [404, `${V1}/detections/2000000000/rows`],
+  [404, `${V1}/detections/2000000000/windows`],
+  [400, `${V1}/detections/0/rows?limit=0`],
+  [400, `${V1}/mutes?over=1;--`],
+  [400, `${V1}/clients/10.0.0.1'--`],
+  [400, `${V1}/clients/10.0.0.1%00`],
+  [400, `${V1}/clients/fe80::1%25eth0`],
+  [404, `${V1}/clients/192.0.2.1`],
+  [400, `${V1}/clients/999.1.1.1/unusual`],
+  [400, `${V1}/clients/192.0.2.1/resolvers?cursor=WyInIG9yIDE9MSJd`],
+  [400, `${V1}/addresses/192.0.2.0%2F24/neighbours`],
+  [400, `${V1}/addresses/::ffff:1/names?cursor=WyJhIiw5OTk5OTk5OV0`],
+  [400, `${V1}/connections?name=*.example`],
+  [400, `${V1}/connections?cursor=WzEsMiwzLDRd`],
+  [400, `${V1}/unconnected?since=1990-01-01`],
+  [400, `${V1}/flows?address=localhost`],
+  [400, `${V1}/flows?cursor=WyIxIiwiMSk7LS0iXQ`],
+  [400, `${V1}/resolvers?cursor=WzEsIngiXQ`],
+  [400, `${V1}/tlds?exists=maybe`],
+  [400, `${V1}/suggest`],
+  [400, `${V1}/suggest?q=${'x'.repeat(256)}`],
+  [400, `${V1}/suggest?q=a&limit=51`],
+  [400, `${V1}/exporters?since=soon`],
+  [400, `${V1}/files?status=lost`],
+  [400, `${V1}/feed?events='--`],
+  [400, `${V1}/feed?last_event_id=1:1:%0Aid:%20x`],
+  [404, `${V1}/settings/webhook`],
   // size
   [400, `${NAME}?id=${'x'.repeat(9000)}`],
 ];
@@ -160,6 +206,73 @@ describe('a request that is wrong', () => {
 
   it('changes nothing: the data is as it was', async () => {
     expect(linesOf((await api.get(`${L}/rrset/name/www.example.com/A`)).body)).toHaveLength(4);
+  });
+});
+
+describe('a body that is wrong', () => {
+  const big = 'x'.repeat(2000);
+  it.each<[number, string, string, unknown]>([
+    [400, 'POST', '/mutes', undefined],
+    [400, 'POST', '/mutes', []],
+    [400, 'POST', '/mutes', { reason: 'r', until: '1d' }],
+    [400, 'POST', '/mutes', { subject: 'a.example', reason: 'r' }],
+    [400, 'POST', '/mutes', { subject: 'a.example', reason: 'r', until: '1990-01-01' }],
+    [400, 'POST', '/mutes', { subject: 'a..example', reason: 'r', until: '1d' }],
+    [400, 'POST', '/mutes', { kind: 'no_such_kind', reason: 'r', until: '1d' }],
+    [400, 'POST', '/mutes', { client: "10.0.0.0/8'--", reason: 'r', until: '1d' }],
+    [400, 'POST', '/mutes', { client: '10.0.0.0/33', reason: 'r', until: '1d' }],
+    [400, 'POST', '/mutes', { subject: 'a.example', reason: big, until: '1d' }],
+    [404, 'POST', '/detections/2000000000/status', { status: 'closed' }],
+    [400, 'POST', '/detections/1/status', { status: 'withdrawn' }],
+    [400, 'POST', '/detections/1/status', { status: ["closed'; --"] }],
+    [400, 'POST', '/detections/1/status', 'closed'],
+    [400, 'POST', '/what-if', { kind: 'tunnelling' }],
+    [400, 'POST', '/what-if', { kind: 'tunnelling', set: {} }],
+    [400, 'POST', '/what-if', { kind: 'nonsense', set: { names: 1 } }],
+    [400, 'POST', '/what-if', { kind: 'tunnelling', set: { nonsense: 1 } }],
+    [400, 'POST', '/what-if', { kind: 'tunnelling', set: { names: -1 } }],
+    [400, 'POST', '/what-if', { kind: 'tunnelling', set: { 'names=1 --': 1 } }],
+    [400, 'POST', '/what-if', { kind: 'tunnelling', set: { names: "1'; drop table mute; --" } }],
+    [400, 'POST', '/resolvers', { network: '10.0.0.0/8, ::/0' }],
+    [400, 'POST', '/resolvers', { network: '10.0.0.1-10.0.0.9' }],
+    [400, 'POST', '/resolvers', { network: null }],
+    [400, 'PATCH', '/settings', { nonsense: 1 }],
+    [400, 'PATCH', '/settings', { own_networks: ['10.0.0.0/99'] }],
+    [400, 'PATCH', '/settings', { own_networks: '10.0.0.0/8' }],
+    [400, 'PATCH', '/settings', { burn_in_days: -1 }],
+    [400, 'PATCH', '/settings', { burn_in_days: 1e9 }],
+    [400, 'PATCH', '/settings', { thresholds: { tunnelling: { nonsense: 1 } } }],
+    [400, 'PATCH', '/settings', { thresholds: { nonsense: {} } }],
+    [400, 'PATCH', '/settings', { thresholds: { tunnelling: { names: 'many' } } }],
+    [400, 'PATCH', '/settings', { watch_list: [{ word: 'a' }] }],
+    [
+      400,
+      'PATCH',
+      '/settings',
+      { webhook: { url: 'file:///etc/passwd', secret: big.slice(0, 20), least_severity: 'low' } },
+    ],
+    [400, 'PATCH', '/settings', { __proto__: null, constructor: { prototype: 1 } }],
+    [404, 'DELETE', '/mutes/2000000000', undefined],
+    [400, 'DELETE', '/mutes/1%20or%201=1', undefined],
+    [400, 'DELETE', '/resolvers/everything', undefined],
+    [404, 'DELETE', '/detections/1', undefined],
+    [404, 'PUT', '/settings', {}],
+  ])('gets %i for %s %s %j', async (status, method, path, body) => {
+    const headers: Record<string, string> = body === undefined ? {} : { 'content-type': 'application/json' };
+    const reply = await api.get(
+      `${V1}${path}`,
+      headers,
+      method,
+      body === undefined ? undefined : JSON.stringify(body),
+    );
+    expect(reply).toMatchObject({ status, body: expect.stringMatching(/^\{"type":"about:blank"/) });
+  });
+
+  it('changed nothing', async () => {
+    const { rows } = await api.database.pool.query(
+      'select (select count(*) from setting) + (select count(*) from mute) as n',
+    );
+    expect(rows).toEqual([{ n: '0' }]);
   });
 });
 

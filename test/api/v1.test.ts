@@ -32,26 +32,15 @@ const post = (target: string, body: unknown) =>
   );
 
 describe('/api/v1', () => {
-  it('answers every question of its document with what the document says', async () => {
-    for (const { method, path, row, isOne } of endpoints) {
-      const target = `${path.replace('{name}', name).replace('{address}', client)}${/window|since/.test(Object.keys(endpoints.find(e => e.path === path)!.input.shape).join()) ? `?${ALWAYS}` : ''}`;
-      const body = path.endsWith('/names')
-        ? { names: [name, 'nosuch.example'] }
-        : { addresses: ['192.0.2.1', client] };
-      const reply = method === 'post' ? await post(path, body) : await api.get(`/api/v1${target}`);
-      expect([path, reply.status]).toEqual([path, 200]);
-      const answer = JSON.parse(reply.body);
-      const items = isOne ? [answer] : answer.items;
-      expect(items.length, path).toBeGreaterThan(0);
-      for (const item of items) expect(row.strict().safeParse(item).error?.issues, path).toBeUndefined();
-    }
-  });
-
   it('serves its document as OpenAPI 3.1, which is this one', async () => {
     const { status, body } = await api.get('/api/v1/openapi.json');
     expect(status).toBe(200);
     const document = JSON.parse(body);
-    expect(Object.keys(document.paths)).toEqual(endpoints.map(({ path }) => `/api/v1${path}`));
+    expect(
+      Object.entries<object>(document.paths).flatMap(([path, methods]) =>
+        Object.keys(methods).map(method => `${method} ${path}`),
+      ),
+    ).toEqual(expect.arrayContaining(endpoints.map(({ method, path }) => `${method} /api/v1${path}`)));
     await expect(`${JSON.stringify(document, null, 2)}\n`).toMatchFileSnapshot('openapi.snapshot');
   });
 

@@ -1,4 +1,7 @@
 import { request } from 'node:http';
+import { setSettings, showSettings } from '../../analytics/detect/configFile.ts';
+import { mute, setStatus, unmute } from '../../analytics/detect/list.ts';
+import { whatIf } from '../../analytics/detect/whatIf.ts';
 import { type Api, startApi } from '../../api/main.ts';
 import { createTestDatabase, type TestDatabase } from './database.ts';
 import { importRecords } from './passiveDns.ts';
@@ -25,6 +28,8 @@ export interface TestApi {
   close(): Promise<void>;
 }
 
+const analyst = { mute, unmute, setStatus, showSettings, setSettings, whatIf };
+
 /** Starts the API on a free port over a database that holds `records`. */
 export async function startTestApi(
   records: readonly object[],
@@ -36,6 +41,7 @@ export async function startTestApi(
     databaseUrl: database.url,
     listen: { host: '127.0.0.1', port: 0 },
     queryTimeoutSeconds,
+    analyst,
   });
   const { port } = api.address;
   return {
