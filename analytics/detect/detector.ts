@@ -70,6 +70,21 @@ export function isOurs(column: string, own: string, approved: string): string {
   return `((cardinality(${own}::inet[]) = 0 or ${column} <<= any (${own}::inet[])) and not ${column} <<= any (${approved}::inet[]))`;
 }
 
+/**
+ * Runs a query whose steps are joined as wholes, in the caller's transaction. How many rows a step has the planner cannot
+ * foresee, and when it takes thousands for one, it looks through all of the next for each of them.
+ */
+export async function queryWholes<Row extends pg.QueryResultRow>(
+  client: pg.ClientBase,
+  sql: string,
+  values: readonly unknown[],
+): Promise<Row[]> {
+  await client.query('set local enable_nestloop = off');
+  const { rows } = await client.query<Row>(sql, [...values]);
+  await client.query('set local enable_nestloop = on');
+  return rows;
+}
+
 /** A value as a literal of SQL. */
 export function literal(value: string | number | Date): string {
   if (typeof value === 'number') return String(value);

@@ -7,10 +7,14 @@ export const FAMILY_NAMES = 100;
 /** Names in an hour from which on a domain has a row in domain_hour. */
 const FEWEST_NAMES = 20;
 const NAMES_AT_ONCE = 20_000;
+/** Advisory locks until the end of a transaction, of two numbers: this, and hours since 1970 or what is known since when. */
+const FACTS_LOCK = 7234;
+const KNOWLEDGE = 0;
 
 /**
- * Working tables of a session, empty between transactions: `exchange`, a question and its response; `counted`, how many of a kind a minute; `lookup`, those of
- * the hour by client and name; `answer`, the values of names; `name`, what is known of each name; `named`, lookups with that, which most facts are made of.
+ * Working tables of a session, empty between transactions: `exchange`, a question and its response; `answer`, the values of
+ * names; `name`, what is known of each name; `named`, lookups of the hour by client and name, with that, which most facts are
+ * made of; `counted` and `present`, how many of a kind and who there was each minute.
  */
 const workingTables = `
 set local client_min_messages = warning;
@@ -21,15 +25,14 @@ create temp table if not exists exchange (
 ) on commit delete rows;
 create temp table if not exists named (
   time_first timestamptz, time_last timestamptz, time_good timestamptz, asked integer, nxdomain integer, failed integer,
-  text_asked integer, exporter_id integer, client inet, resolver inet, rrname text collate "C", seconds smallint[],
+  text_asked integer, mail_asked integer, exporter_id integer, client inet, resolver inet, rrname text collate "C", seconds smallint[],
   domain_length smallint, has_tld boolean, domain text collate "C", tld text collate "C"
 ) on commit delete rows;
 create temp table if not exists counted (
-  minute timestamptz, exporter_id integer, asked boolean, answered boolean, rcode smallint, qtype integer, client inet, n bigint
+  minute timestamptz, exporter_id integer, asked boolean, answered boolean, rcode smallint, qtype integer, n bigint
 ) on commit delete rows;
-create temp table if not exists lookup (
-  time_first timestamptz, time_last timestamptz, time_good timestamptz, asked integer, nxdomain integer, failed integer,
-  text_asked integer, exporter_id integer, client inet, resolver inet, rrname text collate "C", seconds smallint[]
+create temp table if not exists present (
+  minute timestamptz, exporter_id integer, client inet
 ) on commit delete rows;
 create temp table if not exists answer (
   answers integer, ttl_min bigint, ttl_median bigint, clients integer, rrtype integer, rrname text collate "C",
@@ -62,20 +65,6 @@ where time >= $1 and time < $2
 group by flow_id, dns_id, client, resolver
 having ${isUnicast('client')} and (resolver is null or ${isUnicast('resolver')})`;
 
-const lookupSql = `
-insert into lookup
-select
-  min(time), max(time), min(time) filter (where rcode is null or rcode = 0),
-  greatest(count(*) filter (where asked), count(*) filter (where answered)),
-  count(*) filter (where rcode = 3),
-  count(*) filter (where rcode not in (0, 3)),
-  count(*) filter (where qtype in (10, 16) or qtype >= 65280),
-  min(exporter_id), client, min(resolver), rrname,
-  (array_agg(distinct extract(epoch from time - $1::timestamptz)::smallint))[:120]
-from exchange
-where rrname is not null
-group by client, rrname`;
-
 const answerSql = `
 insert into answer
 select
@@ -97,7 +86,7 @@ select $1, answers, ttl_min, ttl_median, clients, rrtype, domain_length, rrname,
 from answer join name using (rrname)`;
 
 const namesSql = `
-select rrname from lookup
+select rrname from exchange where rrname is not null
 union
 select rrname from answer`;
 
@@ -108,21 +97,34 @@ from unnest($1::text[], $2::smallint[], $3::text[], $4::boolean[]) as n(rrname, 
 
 const nameLookupsSql = `
 insert into named
-select time_first, time_last, time_good, asked, nxdomain, failed, text_asked, exporter_id, client, resolver, rrname, seconds,
-  domain_length, has_tld, domain, tld
-from lookup join name using (rrname)`;
+select lookup.*, domain_length, has_tld, domain, tld
+from (
+  select
+    min(time), max(time), min(time) filter (where rcode is null or rcode = 0),
+    greatest(count(*) filter (where asked), count(*) filter (where answered)),
+    count(*) filter (where rcode = 3),
+    count(*) filter (where rcode not in (0, 3)),
+    count(*) filter (where qtype in (10, 16) or qtype >= 65280),
+    count(*) filter (where qtype = 15),
+    min(exporter_id), client, min(resolver), rrname,
+    (array_agg(distinct extract(epoch from time - $1::timestamptz)::smallint))[:120]
+  from exchange
+  where rrname is not null
+  group by client, rrname
+) as lookup
+join name using (rrname)`;
 
 const keepLookupsSql = `
 insert into public.lookup_hour
-  (hour, time_first, time_last, asked, nxdomain, failed, text_asked, exporter_id, domain_length, has_tld, client, resolver, rrname, seconds)
-select $1, time_first, time_last, asked, nxdomain, failed, text_asked, exporter_id, domain_length, has_tld, client, resolver, rrname, seconds
+  (hour, time_first, time_last, asked, nxdomain, failed, text_asked, mail_asked, exporter_id, domain_length, has_tld, client, resolver, rrname, seconds)
+select $1, time_first, time_last, asked, nxdomain, failed, text_asked, mail_asked, exporter_id, domain_length, has_tld, client, resolver, rrname, seconds
 from named`;
 
 const clientsSql = `
 insert into public.client_hour (hour, lookups, names, domains, nxdomain, nx_names, nx_domains, client)
 select $1, sum(asked), count(*), count(distinct domain), sum(nxdomain),
-  count(*) filter (where nxdomain > 0 and has_tld and tld <> 'arpa.'),
-  count(distinct domain) filter (where nxdomain > 0 and has_tld and tld <> 'arpa.'),
+  count(*) filter (where nxdomain > 0 and mail_asked < asked and has_tld and tld <> 'arpa.'),
+  count(distinct domain) filter (where nxdomain > 0 and mail_asked < asked and has_tld and tld <> 'arpa.'),
   client
 from named
 group by client`;
@@ -215,9 +217,14 @@ full join decoded using (client, resolver)`;
 
 const countSql = `
 insert into counted
-select date_trunc('minute', time, 'UTC'), exporter_id, asked, answered, rcode, qtype, client, count(*)
+select date_trunc('minute', time, 'UTC'), exporter_id, asked, answered, rcode, qtype, count(*)
 from exchange
-group by 1, 2, 3, 4, 5, 6, 7`;
+group by 1, 2, 3, 4, 5, 6`;
+
+const presentSql = `
+insert into present
+select distinct date_trunc('minute', time, 'UTC'), exporter_id, client
+from exchange`;
 
 /** Counts by one number as a JSON object; only the few sums are named. */
 const byName = (name: string, column: string, where: string) => `(
@@ -230,16 +237,20 @@ const trafficSql = (unit: 'minute' | 'hour') => `
 insert into public.traffic_${unit}
   (${unit}, exporter_id, queries, responses, clients, rcodes, qtypes${unit === 'hour' ? ', resolvers, names, domains' : ''})
 with seen as materialized (
-  select date_trunc('${unit}', minute, 'UTC') as at, exporter_id, asked, answered, rcode, qtype, client, sum(n) as n
+  select date_trunc('${unit}', minute, 'UTC') as at, exporter_id, asked, answered, rcode, qtype, sum(n) as n
   from counted
-  group by 1, 2, 3, 4, 5, 6, 7
+  group by 1, 2, 3, 4, 5, 6
 ),
 rcodes as ${byName('public.rcode_name', 'rcode', 'answered and rcode is not null')},
 qtypes as ${byName('public.rrtype_name', 'qtype', 'asked and qtype is not null')},
 sums as (
-  select at, exporter_id, coalesce(sum(n) filter (where asked), 0) as queries, coalesce(sum(n) filter (where answered), 0) as responses,
-    count(distinct client) as clients
+  select at, exporter_id, coalesce(sum(n) filter (where asked), 0) as queries, coalesce(sum(n) filter (where answered), 0) as responses
   from seen
+  group by 1, 2
+),
+clients as (
+  select at, exporter_id, count(*) as clients
+  from (select distinct date_trunc('${unit}', minute, 'UTC') as at, exporter_id, client from present) as each_once
   group by 1, 2
 )${
   unit === 'hour'
@@ -254,6 +265,7 @@ distinct_ones as (
 select at, exporter_id, queries, responses, clients, coalesce(rcodes.counts, '{}'), coalesce(qtypes.counts, '{}')
   ${unit === 'hour' ? ', coalesce(resolvers, 0), coalesce(names, 0), coalesce(domains, 0)' : ''}
 from sums
+join clients using (at, exporter_id)
 left join rcodes using (at, exporter_id)
 left join qtypes using (at, exporter_id)
 ${unit === 'hour' ? 'left join distinct_ones using (exporter_id)' : ''}`;
@@ -331,11 +343,12 @@ where later.domain in (
   )
   and later.time_first >= $1::timestamptz + interval '1 hour'`;
 
+/** Of the domains that have new names in this hour. */
 const countNamesSql = `
 update public.known_domain set names = counted.names, is_family = counted.names > ${FAMILY_NAMES}
 from (
   select domain, count(*) as names from public.known_name
-  where domain in (select distinct domain from named where has_tld)
+  where domain in (select domain from public.known_name where time_first >= $1 and time_first < $1::timestamptz + interval '1 hour')
   group by domain
 ) as counted
 where known_domain.domain = counted.domain and known_domain.names <> counted.names`;
@@ -368,23 +381,25 @@ export interface FactsChange {
   readonly hasNewSensor: boolean;
 }
 
-/** Derives the facts of an hour from its records, in place of those that were there. Runs in the caller's transaction. */
+/**
+ * Derives the facts of an hour from its records, in place of those that were there. Runs in the caller's transaction. Several
+ * hours may be derived at once, by as many connections: what is known since when is brought up to date by one after the other.
+ */
 export async function deriveFacts(client: pg.ClientBase, hour: Date): Promise<FactsChange> {
   const span = [hour, new Date(hour.getTime() + 3_600_000)];
   await client.query(workingTables);
+  await client.query('select pg_advisory_xact_lock($1, $2)', [FACTS_LOCK, hour.getTime() / 3_600_000]);
   await dropFacts(client, [hour]);
   await client.query(exchangeSql, span);
-  await client.query(lookupSql, [hour]);
   await client.query(answerSql, span);
   await addNames(client);
   await client.query(keepAnswersSql, [hour]);
-  await client.query(nameLookupsSql);
+  await client.query(nameLookupsSql, [hour]);
   const { rowCount } = await client.query(keepLookupsSql, [hour]);
   await client.query(resolversSql, span);
   for (const sql of [clientsSql, domainsSql, tldsSql, topSql]) await client.query(sql, [hour]);
-  await client.query(countSql);
-  await client.query(trafficSql('minute'));
-  await client.query(trafficSql('hour'));
+  for (const sql of [countSql, presentSql, trafficSql('minute'), trafficSql('hour')]) await client.query(sql);
+  await client.query('select pg_advisory_xact_lock($1, $2)', [FACTS_LOCK, KNOWLEDGE]);
   const sensors = await client.query<{ changed: number }>(sensorsSql, [hour]);
   return {
     lookups: rowCount ?? 0,
@@ -405,10 +420,12 @@ export async function dropFacts(client: pg.ClientBase, hours: readonly Date[]): 
 }
 
 async function know(client: pg.ClientBase, hour: Date): Promise<Date[]> {
+  // what is known grows for good: it is looked up by its indexes
+  await client.query('set local enable_nestloop = on');
   const moved = await client.query<{ hour: Date }>(movedSql);
   await client.query(knowDomainsSql);
   await client.query(knowNamesSql);
-  await client.query(countNamesSql);
+  await client.query(countNamesSql, [hour]);
   const later = await client.query<{ hour: Date }>(laterSql, [hour]);
   const dropped = await client.query<{ hour: Date }>(dropFamiliesSql);
   const changed = [...moved.rows, ...later.rows, ...dropped.rows];

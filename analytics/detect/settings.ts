@@ -73,6 +73,14 @@ export const settingsSchema = z.strictObject({
     .min(8)
     .default(90)
     .describe('days that the facts of an hour are kept after they were derived'),
+  asn_database: z
+    .string()
+    .regex(/^\//, 'must be an absolute path')
+    .nullable()
+    .default(null)
+    .describe(
+      'path of an MMDB file that tells the origin AS of addresses (GeoLite2 ASN or alike); while there is none, networks (/16, /32) stand for ASes',
+    ),
   webhook: z
     .strictObject({
       url: z.url({ protocol: /^https?$/ }),

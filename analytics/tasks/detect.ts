@@ -7,13 +7,15 @@ import { replaceHits } from '../detect/hits.ts';
 import { kinds } from '../detect/kinds.ts';
 import { readSettings } from '../detect/settings.ts';
 import { allKinds, type DueWindow, markAll, markHour, nextWindow } from '../detect/windows.ts';
-import { inTransaction, isUnavailable, JobLock, withJobLock } from '../session.ts';
+import { inTransaction, isUnavailable, JobLock, withJobLock, withSession } from '../session.ts';
 
 const RETRY_MS = 200;
 /** From so many hours on, the planner must know what the tables of facts hold. */
 const MANY_HOURS = 3;
-/** There is one process at it; a day's lookups are grouped without touching the disk. */
-const WORK_MEMORY = '192MB';
+/** Hours and kinds at the same time, by a connection each; only where several hours are due, as when old files are loaded. */
+const LANES = 2;
+/** There is one process at it; a day's lookups are grouped without touching the disk. The lanes are parallel enough. */
+const SESSION = `set work_mem = '192MB'; set jit = off; set max_parallel_workers_per_gather = 0`;
 const HOUR_MS = 3_600_000;
 
 /** Kinds that tell what is new: they change when something turns out to have come earlier. */
@@ -52,7 +54,7 @@ export interface Detected {
 export async function detect(pool: pg.Pool, options: DetectOptions = {}): Promise<Detected> {
   for (;;) {
     const detected = await withJobLock(pool, JobLock.detect, options.signal, client =>
-      detectAll(client, options),
+      detectAll(pool, client, options),
     );
     if (detected !== undefined) return detected;
     if (!options.isUrgent) return { hours: 0, windows: 0 };
@@ -61,36 +63,81 @@ export async function detect(pool: pg.Pool, options: DetectOptions = {}): Promis
 }
 
 async function detectAll(
+  pool: pg.Pool,
   client: pg.PoolClient,
   { kind, isUrgent = false, signal }: DetectOptions,
 ): Promise<Detected> {
-  await client.query(`set work_mem = '${WORK_MEMORY}'`);
-  let hours = 0;
-  for (const hour of await dueHours(client, isUrgent)) {
-    signal?.throwIfAborted();
-    await summarise(client, hour);
-    await inTransaction(client, () => deriveHour(client, hour));
-    hours++;
-    if (hours === MANY_HOURS) await analyzeFacts(client);
-  }
-  if (hours > MANY_HOURS) await analyzeFacts(client);
+  const hours = await deriveHours(pool, client, await dueHours(client, isUrgent), signal);
   const wanted = allKinds.filter(
     each => (kind === undefined || each.kind === kind) && (isUrgent || !isResting(each.kind)),
   );
   const spentMs = new Map<string, number>();
+  const busy = new Set<string>();
   let windows = 0;
-  for (;;) {
-    signal?.throwIfAborted();
-    const due = await nextWindow(client, wanted);
-    if (due === undefined) break;
+  const lookAtNext = async (session: pg.PoolClient): Promise<boolean> => {
+    // the windows of one kind come in the order of time, those of several kinds at the same time
+    const due = await nextWindow(
+      session,
+      wanted.filter(each => !busy.has(each.kind)),
+    );
+    if (due === undefined) return false;
+    if (busy.has(due.kind)) return true; // taken meanwhile
+    busy.add(due.kind);
     const begin = performance.now();
-    await inTransaction(client, () => look(client, due));
+    await inTransaction(session, () => look(session, due)).finally(() => busy.delete(due.kind));
     spentMs.set(due.kind, (spentMs.get(due.kind) ?? 0) + performance.now() - begin);
     windows++;
-  }
+    return true;
+  };
+  await inLanes(pool, client, hours > 1 ? LANES : 1, signal, lookAtNext);
   for (const [spent, ms] of spentMs) restUntil.set(spent, performance.now() + REST_FACTOR * ms);
   await inTransaction(client, () => forget(client));
   return { hours, windows };
+}
+
+/** @returns how many there were */
+async function deriveHours(
+  pool: pg.Pool,
+  client: pg.PoolClient,
+  due: readonly Date[],
+  signal: AbortSignal | undefined,
+): Promise<number> {
+  let next = 0;
+  await inLanes(pool, client, Math.min(LANES, due.length), signal, async session => {
+    const hour = due[next++];
+    if (hour === undefined) return false;
+    await summarise(session, hour);
+    await inTransaction(session, () => deriveHour(session, hour));
+    if (next === MANY_HOURS) await analyzeFacts(session);
+    return true;
+  });
+  if (due.length > MANY_HOURS) await analyzeFacts(client);
+  return due.length;
+}
+
+/** Lets connections, `client` one of them, take step after step until there are no more; all have ended when it returns or throws. */
+async function inLanes(
+  pool: pg.Pool,
+  client: pg.PoolClient,
+  lanes: number,
+  signal: AbortSignal | undefined,
+  step: (session: pg.PoolClient) => Promise<boolean>,
+): Promise<void> {
+  let isFailing = false;
+  const lane = async (session: pg.PoolClient): Promise<void> => {
+    await session.query(SESSION);
+    try {
+      do signal?.throwIfAborted();
+      while (!isFailing && (await step(session)));
+    } catch (error) {
+      isFailing = true;
+      throw error;
+    }
+  };
+  const others = Array.from({ length: lanes - 1 }, () => withSession(pool, signal, lane));
+  const ended = await Promise.allSettled([lane(client), ...others]);
+  const failed = ended.find(each => each.status === 'rejected');
+  if (failed) throw failed.reason;
 }
 
 /** A day that goes on is due again with each of its hours: what takes long is looked at less often. */

@@ -66,7 +66,9 @@ where client = $1
   and day >= ($2::timestamptz at time zone 'UTC')::date
   and time_last >= $2 and ($3::timestamptz is null or time_first < $3)
   and ($4::text is null or rrname > $4)
-  and not exists (select from public.asked_gravel as other where other.rrname = own.rrname and other.client <> $1)
+  and not exists (
+    select from public.asked_gravel as other
+    where other.rrname = own.rrname and other.client <> $1 and not ${isApprovedSql('other.client')})
 group by rrname
 order by rrname
 limit $5`;
@@ -195,7 +197,7 @@ export const clientEndpoints = [
     path: '/clients/{address}/unusual',
     summary: 'What only this client asked for',
     description:
-      'Names that a client asked for on the days of a time, and that no other client ever asked for; in alphabetical order.',
+      'Names that a client asked for on the days of a time, and that no other client ever asked for, but for approved resolvers, which ask again what they are asked; in alphabetical order.',
     input: z.object({ ...ofClient, ...page }),
     row: z.object({ rrname: z.string(), questions: countOutput, ...seen }),
     async answer(reader, { address, since, until, limit, cursor }, signal) {

@@ -141,7 +141,9 @@ function placeBrands(
   around: Surroundings,
 ): void {
   const [first, last] = [watched[0]!.word, watched[BRANDS - 1]!.word]; // BRANDS of them
-  const chance = [`a${last}dis.com.`, `${first.slice(0, -2)}${first.endsWith('a') ? 'ix' : 'al'}.org.`];
+  // two other letters, else it would be one of the imitations that are planted
+  const ending = ['al', 'ix', 'en', 'ur', 'os'].find(([a, b]) => a !== first.at(-2) && b !== first.at(-1));
+  const chance = [`a${last}dis.com.`, `${first.slice(0, -2)}${ending}.org.`];
   const domains = [...watched.flatMap(({ legitimate }) => legitimate.map(each => `${each}.`)), ...chance];
   for (const [i, domain] of domains.entries()) {
     names.take(domain);

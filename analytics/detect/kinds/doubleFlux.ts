@@ -1,17 +1,19 @@
 import { z } from 'zod';
 import { defineDetector, literal } from '../detector.ts';
+import { networksCounted, originReader } from '../originAs.ts';
 import { scoreOf, severityOf } from '../severity.ts';
 
 interface Zone {
   readonly rrname: string;
   readonly servers: number;
   readonly addresses: number;
-  readonly networks: number;
+  readonly networks_16_32: number;
   readonly ttl_median: number;
   readonly first_hour: Date;
   readonly last_hour: Date;
   readonly some_servers: string[];
-  readonly some_addresses: string[];
+  /** The first 2000. */
+  readonly all_addresses: string[];
   readonly sharing: number;
 }
 
@@ -31,12 +33,14 @@ addressed as (
 ),
 zones as (
   select rrname, count(distinct address)::integer as addresses,
-    count(distinct network(set_masklen(address, case family(address) when 4 then 16 else 32 end)))::integer as networks,
-    (array_agg(distinct host(address)))[:20] as some_addresses
+    count(distinct network(set_masklen(address, case family(address) when 4 then 16 else 32 end)))::integer as networks_16_32,
+    (array_agg(distinct host(address)))[:2000] as all_addresses
   from addressed
   group by rrname
   having count(distinct address) >= $3
-    and count(distinct network(set_masklen(address, case family(address) when 4 then 16 else 32 end))) >= $5
+    -- no more origin ASes than /24 or /48
+    and count(distinct network(set_masklen(address,
+      case family(address) when 4 then case when $6 then 24 else 16 end else case when $6 then 48 else 32 end end))) >= $5
 ),
 ttls as (
   select rrname, percentile_disc(0.5) within group (order by ttl_median)::float8 as ttl_median, min(hour) as first_hour, max(hour) as last_hour
@@ -58,7 +62,7 @@ export const doubleFlux = defineDetector({
   kind: 'double_flux',
   window: 'day',
   baselineDays: 0,
-  dependsOn: [],
+  dependsOn: ['asn_database'],
   thresholds: z.strictObject({
     addresses: z
       .number()
@@ -80,16 +84,22 @@ export const doubleFlux = defineDetector({
       .default(5)
       .describe('at most so many other zones at the same servers: a DNS hoster has many'),
   }),
-  async find({ client, window, thresholds }) {
+  async find({ client, window, thresholds, settings }) {
+    const originsOf = await originReader(settings.asn_database);
     const { rows } = await client.query<Zone>(sql, [
       window.start,
       window.end,
       thresholds.addresses,
       thresholds.ttl,
       thresholds.networks,
+      originsOf !== undefined,
     ]);
     return rows
-      .filter(({ sharing }) => sharing <= thresholds.sharing)
+      .map(row => {
+        const origins = originsOf?.(row.all_addresses);
+        return { ...row, origins, networks: origins?.ases ?? row.networks_16_32 };
+      })
+      .filter(({ sharing, networks }) => sharing <= thresholds.sharing && networks >= thresholds.networks)
       .map(row => {
         const score = Math.min(100, scoreOf(row.networks, thresholds.networks) + 20);
         return {
@@ -103,11 +113,11 @@ export const doubleFlux = defineDetector({
             name_servers: row.servers,
             some_name_servers: row.some_servers,
             addresses: row.addresses,
-            networks_16_32: row.networks,
-            networks_stand_for: 'origin ASes, which are not known here',
+            networks_16_32: row.networks_16_32,
+            ...networksCounted(row.origins),
             ttl_median_of_ns: row.ttl_median,
             other_zones_at_these_servers: row.sharing,
-            some_addresses: row.some_addresses,
+            some_addresses: row.all_addresses.slice(0, 20),
           },
           query: `select time, client, resolver, section, rrname, rrtype, ttl, rdata from public.dns_rr where time >= ${literal(window.start)} and time < ${literal(window.end)} and qr and (rrname = ${literal(row.rrname)} and rrtype = 2 or rrname = any (array[${row.some_servers.map(literal).join(', ')}]::text[]) and rrtype in (1, 28)) order by time`,
         };

@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { defineDetector, isOurs, literal, strongestOf } from '../detector.ts';
+import { defineDetector, isOurs, literal, queryWholes, strongestOf } from '../detector.ts';
+import { networksCounted, originReader } from '../originAs.ts';
 import { scoreOf, severityOf } from '../severity.ts';
 
 /** Holz, Gorecki, Rieck, Freiling: Measuring and Detecting Fast-Flux Service Networks, NDSS 2008, section 3.4. */
@@ -11,7 +12,7 @@ interface Name {
   readonly domain: string;
   readonly addresses: number;
   readonly subnets: number;
-  readonly networks: number;
+  readonly networks_16_32: number;
   readonly hour_addresses: number;
   readonly ttl_min: number;
   readonly ttl_median: number;
@@ -21,16 +22,18 @@ interface Name {
   readonly customers: number;
   readonly first_hour: Date;
   readonly last_hour: Date;
-  readonly examples: string[];
   readonly some_clients: string[] | null;
+  /** The first 2000. */
+  readonly all_addresses: string[];
 }
 
 /**
- * Two steps, so that few names have their addresses looked at: those that have many in sum. Of those that remain, who
- * else uses the same /24s tells a shared infrastructure.
+ * Step by step, so that few names have their addresses looked at, and fewer their neighbours: those that have many in sum;
+ * of these what lies scattered; of these what few visit. Who else uses the same /24s tells a shared infrastructure: where one
+ * of these alone has too many others, that is enough.
  */
 const sql = `
-with many as (
+with many as materialized (
   select rrname, max(domain_length) as domain_length, min(ttl_min)::float8 as ttl_min,
     percentile_disc(0.5) within group (order by ttl_median)::float8 as ttl_median, max(clients) as hour_clients,
     max(cardinality(addresses)) as hour_addresses, min(hour) as first_hour, max(hour) as last_hour
@@ -45,7 +48,7 @@ servers as (
   cross join lateral unnest(targets) as t(target)
   where hour >= $1 and hour < $2 and rrtype = 2
 ),
-owned as (
+owned as materialized (
   select distinct rrname, address, network(set_masklen(address, case family(address) when 4 then 24 else 48 end)) as subnet
   from many
   join public.answer_hour using (rrname)
@@ -55,58 +58,97 @@ owned as (
 ),
 spread as (
   select rrname, count(*)::integer as addresses, count(distinct subnet)::integer as subnets,
-    count(distinct network(set_masklen(address, case family(address) when 4 then 16 else 32 end)))::integer as networks,
-    (array_agg(host(address) order by address))[:20] as examples
+    count(distinct network(set_masklen(address, case family(address) when 4 then 16 else 32 end)))::integer as networks_16_32,
+    (array_agg(host(address) order by address))[:2000] as all_addresses
   from owned
   group by rrname
   having count(*) >= $3
 ),
-flux as (
+scattered as materialized (
   select * from spread join many using (rrname)
-  where ${WEIGHT_ADDRESSES} * addresses + ${WEIGHT_NETWORKS} * networks >= $5::float8
-    and networks >= $6::float8 * addresses
+  -- no more origin ASes than /24 or /48
+  where ${WEIGHT_ADDRESSES} * addresses + ${WEIGHT_NETWORKS} * case when $12 then subnets else networks_16_32 end >= $5::float8
+    and case when $12 then subnets else networks_16_32 end >= $6::float8 * addresses
+),
+everybody as materialized (
+  select count(distinct client)::integer as all_clients
+  from public.client_hour
+  where hour >= $1 and hour < $2 and ${isOurs('client', '$7', '$8')}
 ),
 visited as (
   select rrname, count(distinct client) as clients, (array_agg(distinct host(client)))[:20] as some_clients
   from public.lookup_hour
-  where hour >= $1 and hour < $2 and rrname in (select rrname from flux)
+  where hour >= $1 and hour < $2 and rrname in (select rrname from scattered)
     and ${isOurs('client', '$7', '$8')}
   group by rrname
 ),
-shared as (
-  select flux.rrname, count(distinct right(other.rrname, other.domain_length))::integer as sharing
-  from flux
-  join owned using (rrname)
-  join (
-    select distinct network(set_masklen(address, case family(address) when 4 then 24 else 48 end)) as subnet, rrname, domain_length
+flux as materialized (
+  select scattered.*, right(rrname, domain_length) as domain, greatest(coalesce(clients, 0), hour_clients)::integer as clients, some_clients
+  from scattered
+  left join visited using (rrname)
+  cross join everybody
+  where greatest(coalesce(clients, 0), hour_clients) <= greatest($9::integer, $10::float8 * all_clients)
+),
+flux_subnet as materialized (
+  select distinct rrname, domain, subnet from flux join owned using (rrname)
+),
+user_of as materialized (
+  select subnet, right(rrname, domain_length) as domain
+  from (
+    select rrname, domain_length, network(set_masklen(address, case family(address) when 4 then 24 else 48 end)) as subnet
     from public.answer_hour
     cross join lateral unnest(addresses) as a(address)
     where hour >= $1 and hour < $2 and rrtype in (1, 28) and exists (select from flux)
-  ) as other using (subnet)
-  where right(other.rrname, other.domain_length) <> right(flux.rrname, flux.domain_length)
-  group by flux.rrname
+  ) as used
+  where subnet in (select subnet from flux_subnet)
+  group by 1, 2
+),
+crowded as (
+  select subnet from user_of group by subnet having count(*) > $11::integer + 1
+),
+apart as materialized (
+  select rrname from flux
+  except
+  select rrname from flux_subnet where subnet in (select subnet from crowded)
+),
+shared as (
+  select rrname, count(distinct user_of.domain)::integer as sharing
+  from apart
+  join flux_subnet using (rrname)
+  join user_of using (subnet)
+  where user_of.domain <> flux_subnet.domain
+  group by rrname
+),
+pointing as materialized (
+  select distinct right(rrname, domain_length) as customer, target
+  from public.answer_hour
+  cross join lateral unnest(targets) as t(target)
+  where hour >= $1 and hour < $2 and rrtype = 5
+),
+served as (
+  select domain, count(distinct customer)::integer as customers
+  from (select distinct domain from apart join flux using (rrname)) as fluxing
+  join pointing on right(target, length(domain)) = domain and customer <> domain
+  group by domain
 )
 -- a CDN serves others, who point to it
-select flux.rrname, right(flux.rrname, flux.domain_length) as domain, addresses, subnets, networks, hour_addresses, ttl_min, ttl_median, first_hour, last_hour, examples,
-  greatest(coalesce(clients, 0), hour_clients)::integer as clients, some_clients, coalesce(sharing, 0) as sharing,
-  (select count(distinct right(customer.rrname, customer.domain_length))::integer
-    from public.answer_hour as customer
-    cross join lateral unnest(customer.targets) as t(target)
-    where customer.hour >= $1 and customer.hour < $2 and customer.rrtype = 5
-      and right(target, flux.domain_length) = right(flux.rrname, flux.domain_length)
-      and right(customer.rrname, customer.domain_length) <> right(flux.rrname, flux.domain_length)) as customers,
-  (select count(distinct client)::integer from public.client_hour where hour >= $1 and hour < $2 and ${isOurs('client', '$7', '$8')}) as all_clients
-from flux
-left join visited using (rrname)
+select rrname, domain, addresses, subnets, networks_16_32, hour_addresses, ttl_min, ttl_median, first_hour, last_hour, all_addresses,
+  clients, some_clients, coalesce(sharing, 0) as sharing,
+  coalesce(customers, 0) as customers, all_clients
+from apart
+join flux using (rrname)
 left join shared using (rrname)
-order by flux.rrname`;
+left join served using (domain)
+cross join everybody
+where coalesce(sharing, 0) <= $11::integer
+order by rrname`;
 
 /** Names whose addresses change fast, are many, and lie scattered over other people's networks. */
 export const fastFlux = defineDetector({
   kind: 'fast_flux',
   window: 'day',
   baselineDays: 0,
-  dependsOn: ['own_networks', 'approved_resolvers'],
+  dependsOn: ['own_networks', 'approved_resolvers', 'asn_database'],
   thresholds: z.strictObject({
     flux_score: z
       .number()
@@ -144,7 +186,8 @@ export const fastFlux = defineDetector({
       .describe('at most so many other registered domains in the same /24s: shared infrastructure'),
   }),
   async find({ client, window, thresholds, settings }) {
-    const { rows } = await client.query<Name>(sql, [
+    const originsOf = await originReader(settings.asn_database);
+    const rows = await queryWholes<Name>(client, sql, [
       window.start,
       window.end,
       thresholds.addresses,
@@ -153,16 +196,29 @@ export const fastFlux = defineDetector({
       thresholds.dispersion,
       settings.own_networks,
       settings.approved_resolvers,
+      thresholds.clients,
+      thresholds.client_share,
+      thresholds.sharing,
+      originsOf !== undefined,
     ]);
     const found = rows
+      .map(row => {
+        const origins = originsOf?.(row.all_addresses);
+        const networks = origins?.ases ?? row.networks_16_32;
+        return {
+          ...row,
+          origins,
+          networks,
+          flux: WEIGHT_ADDRESSES * row.addresses + WEIGHT_NETWORKS * networks,
+        };
+      })
       .filter(
         row =>
-          row.clients <= Math.max(thresholds.clients, thresholds.client_share * row.all_clients) &&
-          row.sharing <= thresholds.sharing &&
-          row.customers <= thresholds.customers,
+          row.customers <= thresholds.customers &&
+          row.flux >= thresholds.flux_score &&
+          row.networks >= thresholds.dispersion * row.addresses,
       )
-      .map(row => {
-        const flux = WEIGHT_ADDRESSES * row.addresses + WEIGHT_NETWORKS * row.networks;
+      .map(({ flux, origins, ...row }) => {
         // many addresses for few visitors are the strongest sign
         const score = Math.min(100, scoreOf(flux, thresholds.flux_score) + (row.clients <= 2 ? 20 : 10));
         return {
@@ -178,8 +234,8 @@ export const fastFlux = defineDetector({
             addresses: row.addresses,
             most_addresses_in_an_hour: row.hour_addresses,
             subnets_24_48: row.subnets,
-            networks_16_32: row.networks,
-            networks_stand_for: 'origin ASes, which are not known here',
+            networks_16_32: row.networks_16_32,
+            ...networksCounted(origins),
             ttl_min: row.ttl_min,
             ttl_median: row.ttl_median,
             clients: row.clients,
@@ -187,7 +243,7 @@ export const fastFlux = defineDetector({
             some_clients: row.some_clients ?? [],
             other_domains_in_the_same_subnets: row.sharing,
             other_domains_that_point_here: row.customers,
-            some_addresses: row.examples,
+            some_addresses: row.all_addresses.slice(0, 20),
           },
           query: `select time, client, resolver, ttl, rdata_ip from public.dns_rr where time >= ${literal(window.start)} and time < ${literal(window.end)} and rrname = ${literal(row.rrname)} and rrtype in (1, 28) and qr order by time`,
         };

@@ -37,18 +37,34 @@ with new as (
         limit $5 + 1
       ) as earlier_names
     ) <= $5
+),
+told as materialized (
+  select new.*, history.since
+  from new
+  join public.sensor_history as history using (exporter_id)
+  where new.time_first >= history.since + make_interval(secs => $3::float8 * 86400)
+),
+addressed as (
+  select rrname, array_agg(distinct host(a)) as addresses
+  from public.answer_hour
+  cross join lateral unnest(addresses) as a
+  where hour = $1 and rrtype in (1, 28) and rrname in (select rrname from told)
+  group by rrname
+),
+aliased as (
+  select rrname, array_agg(distinct t) as targets
+  from public.answer_hour
+  cross join lateral unnest(targets) as t
+  where hour = $1 and rrtype = 5 and rrname in (select rrname from told)
+  group by rrname
 )
 select subject, is_domain, rrname, domain, is_family, host(client) as client, host(resolver) as resolver,
-  exporter.name as sensor, new.time_first, history.since,
-  (select array_agg(distinct host(a)) from public.answer_hour, unnest(addresses) as a
-    where hour = $1 and answer_hour.rrname = new.rrname and rrtype in (1, 28)) as addresses,
-  (select array_agg(distinct t) from public.answer_hour, unnest(targets) as t
-    where hour = $1 and answer_hour.rrname = new.rrname and rrtype = 5) as targets
-from new
-join public.sensor_history as history using (exporter_id)
+  exporter.name as sensor, time_first, since, addresses, targets
+from told
 left join public.exporter using (exporter_id)
-where new.time_first >= history.since + make_interval(secs => $3::float8 * 86400)
-order by new.time_first, subject`;
+left join addressed using (rrname)
+left join aliased using (rrname)
+order by time_first, subject`;
 
 /** Registered domains, and names below known ones, that were never looked up on this network before. */
 export const firstSeen = defineDetector({

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { isWithin } from '../allow.ts';
-import { defineDetector, type Finding, literal } from '../detector.ts';
+import { defineDetector, literal } from '../detector.ts';
 import { scoreOf, severityOf } from '../severity.ts';
 
 interface Domain {
@@ -28,11 +28,13 @@ from current
 order by domain`;
 
 const examplesSql = `
-select rrname from public.lookup_hour
-where hour >= $1 and hour < $2 and right(rrname, domain_length) = $3
-group by rrname
-order by rrname
-limit 20`;
+select domain, (array_agg(rrname order by rrname))[:20] as names
+from (
+  select distinct right(rrname, domain_length) as domain, rrname
+  from public.lookup_hour
+  where hour >= $1 and hour < $2 and right(rrname, domain_length) = any ($3)
+) as each_once
+group by domain`;
 
 /** Domains that suddenly have many names: random subdomains (water torture), wildcards put to use. */
 export const nameExplosion = defineDetector({
@@ -67,15 +69,16 @@ export const nameExplosion = defineDetector({
         !row.domain.endsWith('.arpa.') &&
         !isWithin(row.domain, settings.own_suffixes),
     );
-    const findings: Finding[] = [];
-    for (const row of found) {
-      const examples = await client.query<{ rrname: string }>(examplesSql, [
-        window.start,
-        window.end,
-        row.domain,
-      ]);
+    if (found.length === 0) return [];
+    const examples = await client.query<{ domain: string; names: string[] }>(examplesSql, [
+      window.start,
+      window.end,
+      found.map(({ domain }) => domain),
+    ]);
+    const namesOf = new Map(examples.rows.map(({ domain, names }) => [domain, names]));
+    return found.map(row => {
       const score = scoreOf(row.names, thresholds.names);
-      findings.push({
+      return {
         subject: row.domain,
         client: null,
         firstTime: row.time_first,
@@ -90,11 +93,10 @@ export const nameExplosion = defineDetector({
           nxdomain: row.nxdomain,
           other_errors: row.failed,
           clients: row.clients,
-          some_names: examples.rows.map(({ rrname }) => rrname),
+          some_names: namesOf.get(row.domain) ?? [],
         },
         query: `select client, count(distinct rrname) as names, sum(asked) as lookups, sum(nxdomain) as nxdomain from public.lookup_hour where hour = ${literal(window.start)} and rrname like ${literal(`%.${row.domain}`)} group by client order by names desc`,
-      });
-    }
-    return findings;
+      };
+    });
   },
 });

@@ -4,6 +4,7 @@ import { defineDetector, isOurs, literal } from '../detector.ts';
 
 /** Common top-level domains that people mistype. */
 const TYPED = ['com', 'net', 'org', 'edu', 'gov', 'info', 'de', 'uk', 'io'];
+const TYPO = 'a typing error';
 /** Suffixes of private networks: RFC 6762 appendix G, RFC 8375, ICANN's reserved "internal". */
 const PRIVATE = [
   'local',
@@ -26,6 +27,8 @@ interface Tld {
   readonly names: string[];
   readonly who: string[];
   readonly is_single: boolean;
+  /** Of the client that asked most. */
+  readonly most_lookups: number;
   readonly time_first: Date;
   readonly time_last: Date;
 }
@@ -41,6 +44,11 @@ with lookups as (
     and not exists (select from unnest($3::text[]) as own(suffix) where rrname = suffix or rrname like '%.' || suffix)
 )
 select tld, is_single, sum(asked)::float8 as lookups,
+  (select max(of_one)::float8 from (
+    select sum(asked) as of_one from lookups as again
+    where again.tld = lookups.tld and again.is_single = lookups.is_single
+    group by client
+  ) as by_client) as most_lookups,
   count(distinct client)::integer as clients, min(time_first) as time_first, max(time_last) as time_last,
   (array_agg(distinct rrname))[:20] as names, (array_agg(distinct host(client)))[:20] as who
 from lookups
@@ -68,6 +76,14 @@ export const nonexistentTld = defineDetector({
       .default(20)
       .describe('the same for a name without a domain; browsers try random ones, each a few times'),
     lookups: z.number().int().min(1).default(5).describe('lookups in a day from which on it is told'),
+    typo_lookups: z
+      .number()
+      .int()
+      .min(1)
+      .default(20)
+      .describe(
+        'what looks like a common top-level domain mistyped is told from so many lookups of one client on: people mistype, and correct it; a program goes on',
+      ),
   }),
   async find({ client, window, thresholds, settings }) {
     const { rows } = await client.query<Tld>(sql, [
@@ -81,7 +97,12 @@ export const nonexistentTld = defineDetector({
       thresholds.names,
     ]);
     return rows
-      .filter(({ tld }) => !isWithin(tld, settings.own_suffixes))
+      .map(row => ({ ...row, cause: likelyCause(row) }))
+      .filter(
+        ({ tld, cause, most_lookups }) =>
+          !isWithin(tld, settings.own_suffixes) &&
+          (cause !== TYPO || most_lookups >= thresholds.typo_lookups),
+      )
       .map(row => ({
         subject: row.tld,
         client: null,
@@ -90,7 +111,7 @@ export const nonexistentTld = defineDetector({
         score: 20,
         severity: 'info' as const,
         evidence: {
-          looks_like: likelyCause(row),
+          looks_like: row.cause,
           lookups: row.lookups,
           clients: row.clients,
           some_clients: row.who,
@@ -105,7 +126,7 @@ function likelyCause({ tld, is_single, names }: Tld): string {
   if (is_single) return 'a name without a domain: the short name of a host';
   const label = tld.slice(0, -1);
   if (PRIVATE.includes(label)) return 'names of a private network that leak';
-  if (TYPED.some(each => distanceOfOne(each, label))) return 'a typing error';
+  if (TYPED.some(each => distanceOfOne(each, label))) return TYPO;
   if (names.some(name => /\.(com|net|org|de|io)\.[^.]+\.$/.test(name)))
     return 'a search list that is appended to names';
   return 'names of a private network, or of software that makes them up';

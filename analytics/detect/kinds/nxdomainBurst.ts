@@ -49,7 +49,7 @@ before as (
 failed as (
   select client, rrname, right(rrname, domain_length) as domain, time_first, time_last
   from public.lookup_hour
-  where hour >= $1 and hour < $2 and nxdomain > 0 and client in (select client from bursts) and rrname not like '%.arpa.'
+  where hour >= $1 and hour < $2 and nxdomain > 0 and mail_asked < asked and client in (select client from bursts) and rrname not like '%.arpa.'
 )
 select host(bursts.client) as client, bursts.nx_domains, lookups, bursts.nxdomain, own_p95, coalesce(own_hours, 0) as own_hours,
   median::float8 as others_median, mad::float8 as others_mad,

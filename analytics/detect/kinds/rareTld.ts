@@ -33,8 +33,10 @@ tlds as (
 select tlds.*,
   (select array_agg(distinct host(c)) from hours, unnest(some_clients) as c where hours.tld = tlds.tld and ${isOurs('c', '$4', '$5')}) as clients,
   (select array_agg(distinct d) from hours, unnest(some_domains) as d where hours.tld = tlds.tld) as domains,
-  (select count(distinct client)::integer from public.client_hour
-    where hour >= $2::timestamptz - make_interval(days => $3) and hour < $2 and ${isOurs('client', '$4', '$5')}) as all_clients,
+  (select count(*)::integer from (
+    select distinct client from public.client_hour
+    where hour >= $2::timestamptz - make_interval(days => $3) and hour < $2 and ${isOurs('client', '$4', '$5')}
+  ) as each_once) as all_clients,
   (select sum(lookups)::float8 from hours) as all_lookups,
   extract(epoch from $1 - (select min(since) from public.sensor_history))::float8 / 86400 as history_days
 from tlds

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { isWithin } from '../allow.ts';
-import { defineDetector, literal, strongestOf } from '../detector.ts';
+import { defineDetector, literal, queryWholes, strongestOf } from '../detector.ts';
 import { severityOf } from '../severity.ts';
 import { isTopLevelDomain, topLevelDomain } from '../topLevelDomain.ts';
 
@@ -74,7 +74,7 @@ export const rebinding = defineDetector({
       ),
   }),
   async find({ client, window, thresholds, settings }) {
-    const { rows } = await client.query<Name>(sql, [window.start, window.end, INNER, LOOPBACK]);
+    const rows = await queryWholes<Name>(client, sql, [window.start, window.end, INNER, LOOPBACK]);
     const found = rows
       .filter(
         ({ rrname, inner, outer }) =>

@@ -41,6 +41,9 @@ const DOH_NAMES = [
   'dns0.eu.',
 ];
 
+/** Below these each customer has a name of his own: an identifier of his settings, or of his device. */
+const DOH_PARENTS = ['dns.nextdns.io.', 'dns.controld.com.', 'd.adguard-dns.com.', 'cloudflare-gateway.com.'];
+
 interface Use {
   readonly client: string;
   readonly subject: string;
@@ -62,6 +65,10 @@ with approved as (
 own as (
   select network::inet as network from unnest($4::text[]) as o(network)
 ),
+obedient as (
+  select distinct client from public.resolver_hour
+  where hour >= $1 and hour < $2 and exists (select from approved where resolver <<= network)
+),
 used as (
   select client, resolver, flows, lookups, octets, time_first, time_last,
     case
@@ -78,10 +85,7 @@ used as (
 select host(client) as client, host(resolver) as subject, sum(flows)::float8 as flows, sum(lookups)::float8 as lookups,
   sum(octets)::float8 as octets, min(time_first) as time_first, max(time_last) as time_last, array_agg(distinct way) as ways,
   false as is_name,
-  exists (
-    select from public.resolver_hour as other, approved
-    where hour >= $1 and hour < $2 and other.client = used.client and other.resolver <<= approved.network
-  ) as approved_too
+  client in (select client from obedient) as approved_too
 from used
 group by client, resolver
 having sum(flows) >= $5
@@ -89,7 +93,7 @@ union all
 select host(client), rrname, 0, sum(asked), 0, min(time_first), max(time_last), array['DoH, by the name looked up'], true, true
 from public.lookup_hour
 where hour >= $1 and hour < $2
-  and rrname = any ($6)
+  and (rrname = any ($6) or rrname like any ($7))
   and not exists (select from approved where client <<= network)
 group by client, rrname
 order by time_first, client, subject`;
@@ -118,6 +122,7 @@ export const rogueResolver = defineDetector({
       settings.own_networks,
       thresholds.flows,
       thresholds.doh_names ? DOH_NAMES : [],
+      thresholds.doh_names ? DOH_PARENTS.map(name => `%.${name}`) : [],
     ]);
     return rows.map(row => {
       const isEncrypted = row.is_name || row.ways.some(way => way.includes('853'));

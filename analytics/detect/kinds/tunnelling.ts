@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { isWithin } from '../allow.ts';
-import { defineDetector, isOurs, literal } from '../detector.ts';
+import { defineDetector, isOurs, literal, queryWholes } from '../detector.ts';
 import { scoreOf, severityOf } from '../severity.ts';
 
 interface Pair {
@@ -112,7 +112,7 @@ export const tunnelling = defineDetector({
     client_share: z.number().min(0).max(1).default(0.01).describe('… or this share of all clients'),
   }),
   async find({ client, window, thresholds, settings }) {
-    const { rows } = await client.query<Pair>(sql, [
+    const rows = await queryWholes<Pair>(client, sql, [
       window.start,
       window.end,
       thresholds.names,
