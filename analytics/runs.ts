@@ -6,6 +6,8 @@ import { mergeSql, tiers } from './tiers.ts';
 
 /** Class of the advisory lock that loaders hold on the run they add rows to; see use_hot_run(). */
 const HOT_RUN_LOCK = 1381323092;
+/** Reading through names of this size, some hundred thousand, takes as long as a lookup should. */
+const TRIGRAM_BYTES = 8 << 20;
 const POLL_MS = 50;
 /** Waiting longer for a table's lock would make the queries that queue behind us wait. */
 const LOCK_TIMEOUT = '100ms';
@@ -33,7 +35,7 @@ export async function indexClosedRuns(client: pg.PoolClient, signal?: AbortSigna
   );
   for (const { tier, run_id: runId } of rows) {
     await waitForLoaders(client, runId, signal);
-    await inTransaction(client, () => makeReady(client, tier, runId, false));
+    await inTransaction(client, () => makeReady(client, tier, runId));
   }
   return rows.length;
 }
@@ -56,14 +58,10 @@ async function waitForLoaders(client: pg.PoolClient, runId: number, signal?: Abo
 }
 
 /** Indexes a run that gets no more rows. */
-async function makeReady(
-  client: pg.PoolClient,
-  tier: TierName,
-  runId: number,
-  hasTrigrams: boolean,
-): Promise<void> {
+async function makeReady(client: pg.PoolClient, tier: TierName, runId: number): Promise<void> {
   const table = `runs.${tier}_${runId}`;
-  const indexes = { ...tiers[tier].indexes, ...(hasTrigrams ? tiers[tier].trigrams : {}) };
+  const { indexes: always, trigrams } = tiers[tier];
+  const indexes = { ...always, ...(trigrams && (await wantsTrigrams(client, table)) ? trigrams : {}) };
   for (const [suffix, index] of Object.entries(indexes))
     await client.query(`create index ${tier}_${runId}_${suffix} on ${table} ${index}`);
   await client.query(`analyze ${table}`);
@@ -76,6 +74,15 @@ async function makeReady(
      where tier = $1 and run_id = $2`,
     [tier, runId, table],
   );
+}
+
+/** Whether reading all of a run would take long, and there is pg_trgm. */
+async function wantsTrigrams(client: pg.PoolClient, table: string): Promise<boolean> {
+  const { rowCount } = await client.query(
+    `select from pg_catalog.pg_extension where extname = 'pg_trgm' and pg_relation_size($1::regclass) >= $2`,
+    [table, TRIGRAM_BYTES],
+  );
+  return rowCount === 1;
 }
 
 export interface Run {
@@ -102,7 +109,6 @@ export async function mergeRuns(
   client: pg.PoolClient,
   tier: TierName,
   from: readonly Run[],
-  hasTrigrams: boolean,
 ): Promise<number | undefined> {
   const runId = await emptyRun(client, tier);
   if (!(await waitForReaders(client, tier))) return undefined;
@@ -110,7 +116,7 @@ export async function mergeRuns(
   return inTransaction(client, async () => {
     const { rowCount } = await client.query(mergeSql(tier, runId, tables));
     for (const table of tables) await client.query(`delete from ${table}`);
-    await makeReady(client, tier, runId, hasTrigrams);
+    await makeReady(client, tier, runId);
     await client.query(`update public.run set state = 'empty' where tier = $1 and run_id = any ($2)`, [
       tier,
       from.map(run => run.runId),

@@ -6,7 +6,7 @@ export interface Tier {
   readonly key: readonly string[];
   /** Indexes of every run, by the suffix of their name: what follows the table in `create index`. */
   readonly indexes: Readonly<Record<string, string>>;
-  /** Indexes of merged runs only: they pay where names are few and rows many. Needs pg_trgm. */
+  /** Indexes of larger runs only. Needs pg_trgm. */
   readonly trigrams?: Readonly<Record<string, string>>;
 }
 

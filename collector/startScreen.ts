@@ -17,16 +17,17 @@ export function startScreen(running: {
     embedded === undefined
       ? 'named by DATABASE_URL'
       : `embedded, data in ${embedded.dataDirectory} (run by ${embedded.serverUser}), log ${embedded.logFile}`;
+  const url = api && `http://${api.host.includes(':') ? `[${api.host}]` : api.host}:${api.port}`;
   return `
 dnstrail is running
-
+${url === undefined ? '' : `\n  dashboard        ${url}/\n  query API        export DNSDB_SERVER=${url} DNSDB_API_KEY=any; dnsdbq -r www.example.com`}
   IPFIX over TCP   ${host}:${port}
   files            drop them into ${watched}
   journal          ${config.home}/journal
   PostgreSQL       ${place}
   ask              ${database.psqlLine}
                    npx dnstrail sql "select rrname, rdata, client, time from dns_rr limit 5"
-${api === undefined ? '' : `  query API        export DNSDB_SERVER=http://${api.host}:${api.port} DNSDB_API_KEY=any; dnsdbq -r www.example.com\n`}  look after it    npx dnstrail status      npx dnstrail doctor
+  look after it    npx dnstrail status      npx dnstrail doctor
 
 Point a sensor at it:
   YAF 2.x   yaf --live pcap --in eth0 ${target} --applabel --max-payload 4096 \\

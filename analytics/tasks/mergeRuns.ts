@@ -31,10 +31,9 @@ export async function mergeDueRuns(pool: pg.Pool, options: MergeOptions = {}): P
   const { forMs, signal } = options;
   const done = await withJobLock(pool, JobLock.mergeRuns, signal, async client => {
     await client.query('set max_parallel_maintenance_workers = 0'); // one thread: the other ones load
-    const { rowCount } = await client.query(`select from pg_catalog.pg_extension where extname = 'pg_trgm'`);
     const merged: Merged[] = [];
     await repeat({ forMs, pauseMs: PAUSE_MS, signal }, async () => {
-      for (const tier of tierNames) merged.push(...(await mergeTier(client, tier, rowCount === 1, signal)));
+      for (const tier of tierNames) merged.push(...(await mergeTier(client, tier, signal)));
       await dropEmptyRuns(client);
     });
     return merged;
@@ -42,19 +41,14 @@ export async function mergeDueRuns(pool: pg.Pool, options: MergeOptions = {}): P
   return done ?? [];
 }
 
-async function mergeTier(
-  client: pg.PoolClient,
-  tier: TierName,
-  hasTrigrams: boolean,
-  signal?: AbortSignal,
-): Promise<Merged[]> {
+async function mergeTier(client: pg.PoolClient, tier: TierName, signal?: AbortSignal): Promise<Merged[]> {
   const merged: Merged[] = [];
   for (;;) {
     signal?.throwIfAborted();
     const due = dueRuns(await readyRuns(client, tier));
     if (due === undefined) return merged;
     const begin = performance.now();
-    const rows = await mergeRuns(client, tier, due, hasTrigrams);
+    const rows = await mergeRuns(client, tier, due);
     if (rows === undefined) return merged;
     merged.push({ tier, runs: due.length, rows, milliseconds: Math.round(performance.now() - begin) });
     await dropEmptyRuns(client);

@@ -13,6 +13,7 @@ export async function growth(
   const [rates, perCpu]: [Figure[], Figure[]] = [[], []];
   for (const step of [...STEPS.filter(each => each < rrs), rrs]) {
     await stored.fill(step);
+    await stored.settle(); // what filling has left to the jobs is not work of the files that are measured
     const at = `${Math.round(stored.rrs / 1e6)} M stored`;
     const [runs, cpuRuns]: [number[], number[]] = [[], []];
     const files = [];
@@ -28,7 +29,7 @@ export async function growth(
   }
   const ratios = rates.map(rate => ratio(`${rate.name} / first`, rate, rates[0])).reverse(); // the largest tells
   const recipe = await stored.recipe({
-    measured: `the same files (${probes}) at each step, one after the other, but for the times of their flows`,
+    measured: `the same files (${probes}) at each step, one after the other, but for the times of their flows; the jobs, which had nothing left to do before, go on with theirs`,
   });
   return result('growth', recipe, [...ratios, ...rates, ...perCpu]);
 }
