@@ -5,12 +5,10 @@ import { statSync } from 'node:fs';
 import { statfs } from 'node:fs/promises';
 import { Command, Option } from 'commander';
 import type pg from 'pg';
+import { analyst } from './analytics/analyst.ts';
 import { archivesAt } from './analytics/archive.ts';
 import { describeRetained, describeSealed } from './analytics/describe.ts';
 import { addDetectionCommands } from './analytics/detect/commands.ts';
-import { setSettings, showSettings } from './analytics/detect/configFile.ts';
-import { mute, setStatus, unmute } from './analytics/detect/list.ts';
-import { whatIf } from './analytics/detect/whatIf.ts';
 import { startWorker } from './analytics/main.ts';
 import { restoreArchive } from './analytics/restore.ts';
 import { retain } from './analytics/tasks/retain.ts';
@@ -46,8 +44,6 @@ const jobSettings: readonly SettingName[] = [
   'archiveDirectory',
 ];
 const apiSettings: readonly SettingName[] = ['http', 'queryTimeout'];
-/** What the API has the jobs' program do. */
-const analyst = { mute, unmute, setStatus, showSettings, setSettings, whatIf };
 const collecting = everything.filter(name => !jobSettings.includes(name) && !apiSettings.includes(name));
 
 type Flags = Partial<Record<SettingName, string>> & { readonly config?: string };

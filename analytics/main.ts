@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import { log } from '../common/log.ts';
 import { openPool } from '../common/pool.ts';
+import { sibling } from '../common/sibling.ts';
 import { closeRuns } from './tasks/closeRuns.ts';
 import { detect } from './tasks/detect.ts';
 import { makePartitions } from './tasks/makePartitions.ts';
@@ -57,9 +58,7 @@ async function keepRunning(options: WorkerOptions, signal: AbortSignal): Promise
 
 /** @returns when the thread has ended, with the error that ended it */
 function runThread(options: WorkerOptions, signal: AbortSignal): Promise<unknown> {
-  // the built program has .js files, the source tree .ts
-  const extension = import.meta.url.slice(import.meta.url.lastIndexOf('.'));
-  const worker = new Worker(new URL(`./worker${extension}`, import.meta.url), { workerData: options });
+  const worker = new Worker(sibling(import.meta.url, 'worker'), { workerData: options });
   let patience: NodeJS.Timeout | undefined;
   const stop = () => {
     worker.postMessage('stop');

@@ -5,17 +5,16 @@ import { ApiError, badRequest } from './problem.ts';
 /** Where what is asked for is written down: runs what the analyst does, on connections that may write. */
 export class Desk {
   readonly #pool: pg.Pool;
-  readonly #analyst: Analyst | undefined;
+  readonly #analyst: Analyst;
   #isTrying = false;
 
-  constructor(pool: pg.Pool, analyst: Analyst | undefined) {
+  constructor(pool: pg.Pool, analyst: Analyst) {
     this.#pool = pool;
     this.#analyst = analyst;
   }
 
-  /** @throws ApiError 400 for what cannot be meant, 501 where nobody does it */
+  /** @throws ApiError 400 for what cannot be meant */
   async run<T>(work: (analyst: Analyst, pool: pg.Pool) => Promise<T>): Promise<T> {
-    if (this.#analyst === undefined) throw new ApiError(501, 'this dnstrail answers questions only');
     try {
       return await work(this.#analyst, this.#pool);
     } catch (error) {

@@ -30,8 +30,8 @@ export interface ApiOptions {
   readonly listen: { readonly host: string; readonly port: number };
   /** Seconds that a query may take, its answer included. */
   readonly queryTimeoutSeconds?: number | undefined;
-  /** Writes what analysts say; without it the API answers questions only. */
-  readonly analyst?: Analyst | undefined;
+  /** Writes what analysts say. */
+  readonly analyst: Analyst;
 }
 
 /** A running API. */

@@ -12,6 +12,7 @@ import {
   manyLimitInput,
   microsecondsOf,
   nameInput,
+  nextOf,
   timeOfMicroseconds,
   timeOutput,
   valuesOf,
@@ -166,7 +167,7 @@ export const clientEndpoints = [
       );
       return {
         rows: rows.map(({ microseconds: _, ...row }) => row),
-        next: rows.length < limit ? null : cursorOf([rows.at(-1)?.microseconds]),
+        next: nextOf(rows, limit, row => [row.microseconds]),
       };
     },
   }),
@@ -190,7 +191,7 @@ export const clientEndpoints = [
         [address, since, until ?? null, after?.[0] ?? null, limit],
         signal,
       );
-      return { rows, next: rows.length < limit ? null : cursorOf([rows.at(-1)?.resolver]) };
+      return { rows, next: nextOf(rows, limit, row => [row.resolver]) };
     },
   }),
   endpoint({
@@ -207,7 +208,7 @@ export const clientEndpoints = [
         [address, since, until ?? null, after?.[0] ?? null, limit],
         signal,
       );
-      return { rows, next: rows.length < limit ? null : cursorOf([rows.at(-1)?.rrname]) };
+      return { rows, next: nextOf(rows, limit, row => [row.rrname]) };
     },
   }),
   endpoint({

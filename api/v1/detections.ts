@@ -14,6 +14,7 @@ import {
   limitInput,
   microsecondsOf,
   networkInput,
+  nextOf,
   someOf,
   subjectInput,
   timeOfMicroseconds,
@@ -266,7 +267,7 @@ export const detectionEndpoints = [
       if (rows.length === 0 && (await reader.all(oneSql, [id], signal)).length === 0) throw nothingOf(id);
       return {
         rows: rows.map(({ microseconds: _, ...row }) => row),
-        next: rows.length < limit ? null : cursorOf([rows.at(-1)?.microseconds]),
+        next: nextOf(rows, limit, row => [row.microseconds]),
       };
     },
   }),
@@ -301,7 +302,7 @@ export const detectionEndpoints = [
     async answer(reader, { over, limit, cursor }, signal) {
       const after = valuesOf(cursor, z.tuple([idInput]));
       const rows = await reader.all<{ id: number }>(mutesSql, [over, after?.[0] ?? null, limit], signal);
-      return { rows, next: rows.length < limit ? null : cursorOf([rows.at(-1)?.id]) };
+      return { rows, next: nextOf(rows, limit, row => [row.id]) };
     },
   }),
   endpoint({

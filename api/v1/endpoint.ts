@@ -197,6 +197,16 @@ export const microsecondsOf = (column: string): string =>
 export const timeOfMicroseconds = (parameter: string): string =>
   `(timestamptz 'epoch' + ${parameter}::bigint * interval '1 microsecond')`;
 
+/** Where the next page begins, after the last row of a full one. @param after what tells that row from those behind it */
+export function nextOf<Row>(
+  rows: readonly Row[],
+  limit: number,
+  after: (row: Row) => readonly unknown[],
+): string | null {
+  const last = rows.at(-1);
+  return last === undefined || rows.length < limit ? null : cursorOf(after(last));
+}
+
 /** Where a page ended: opaque to clients. */
 export function cursorOf(values: readonly unknown[]): string {
   return Buffer.from(JSON.stringify(values)).toString('base64url');

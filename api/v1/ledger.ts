@@ -2,10 +2,10 @@ import { z } from 'zod';
 import {
   countOutput,
   cursorInput,
-  cursorOf,
   endpoint,
   idInput,
   limitInput,
+  nextOf,
   someOf,
   timeOutput,
   valuesOf,
@@ -99,7 +99,7 @@ export const ledgerEndpoints = [
         [after?.[0] ?? null, limit, since ?? null],
         signal,
       );
-      return { rows, next: rows.length < limit ? null : cursorOf([rows.at(-1)?.id]) };
+      return { rows, next: nextOf(rows, limit, row => [row.id]) };
     },
   }),
   endpoint({
@@ -144,7 +144,7 @@ export const ledgerEndpoints = [
         [since, until ?? null, status ?? null, after?.[0] ?? null, limit],
         signal,
       );
-      return { rows, next: rows.length < limit ? null : cursorOf([rows.at(-1)?.id]) };
+      return { rows, next: nextOf(rows, limit, row => [row.id]) };
     },
   }),
   endpoint({

@@ -12,6 +12,7 @@ import {
   limitInput,
   microsecondsOf,
   nameInput,
+  nextOf,
   spanInput,
   timeOfMicroseconds,
   timeOutput,
@@ -237,7 +238,7 @@ export const nameEndpoints = [
         [name, since ?? null, until ?? null, after?.[0] ?? null, limit],
         signal,
       );
-      return { rows, next: rows.length < limit ? null : cursorOf([rows.at(-1)?.rrname]) };
+      return { rows, next: nextOf(rows, limit, row => [row.rrname]) };
     },
   }),
 ];

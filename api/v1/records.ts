@@ -11,6 +11,7 @@ import {
   limitInput,
   microsecondsOf,
   nameInput,
+  nextOf,
   timeOfMicroseconds,
   timeOutput,
   typeInput,
@@ -139,7 +140,7 @@ export const recordEndpoints = [
         [since, until ?? null, after?.[0] ?? null, limit],
         signal,
       );
-      return { rows, next: rows.length < limit ? null : cursorOf([rows.at(-1)?.client]) };
+      return { rows, next: nextOf(rows, limit, row => [row.client]) };
     },
   }),
   endpoint({
@@ -155,7 +156,7 @@ export const recordEndpoints = [
         [address, since, until ?? null, after?.[0] ?? null, limit],
         signal,
       );
-      return { rows, next: rows.length < limit ? null : cursorOf([rows.at(-1)?.rrname]) };
+      return { rows, next: nextOf(rows, limit, row => [row.rrname]) };
     },
   }),
 ];

@@ -9,6 +9,7 @@ import {
   limitInput,
   manyLimitInput,
   microsecondsOf,
+  nextOf,
   sensorInput,
   timeOfMicroseconds,
   timeOutput,
@@ -139,7 +140,7 @@ export const trafficEndpoints = [
       );
       return {
         rows: rows.map(({ after: _, ...row }) => row),
-        next: rows.length < limit ? null : cursorOf([chosen, rows.at(-1)?.after]),
+        next: nextOf(rows, limit, row => [chosen, row.after]),
       };
     },
   }),

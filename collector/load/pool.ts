@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
+import { sibling } from '../../common/sibling.ts';
 import type { FileOrigin } from './ledger.ts';
 import type { FileReport } from './loadFile.ts';
 import type { FromWorker, ToWorker } from './worker.ts';
@@ -61,9 +62,7 @@ export class LoadPool {
 
   /** A thread that ends by itself is replaced; its files fail, and the ledger knows where they go on. */
   #start(place: number): Thread {
-    // the built program has .js files, the source tree .ts
-    const extension = import.meta.url.slice(import.meta.url.lastIndexOf('.'));
-    const worker = new Worker(new URL(`./worker${extension}`, import.meta.url), {
+    const worker = new Worker(sibling(import.meta.url, 'worker'), {
       workerData: { databaseUrl: this.#databaseUrl },
       resourceLimits: HEAP,
     });

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { connect, createServer } from 'node:net';
 import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { analyst } from '../../analytics/analyst.ts';
 import { addKey, listKeys, revokeKey } from '../../api/keys.ts';
 import { startApi } from '../../api/main.ts';
 import { linesOf, startTestApi, type TestApi } from '../support/api.ts';
@@ -37,14 +38,18 @@ describe('without any key', () => {
   });
 
   it('does not listen for others', async () => {
-    const start = startApi({ databaseUrl: api.database.url, listen: { host: '0.0.0.0', port: 0 } });
+    const start = startApi({ databaseUrl: api.database.url, listen: { host: '0.0.0.0', port: 0 }, analyst });
     await expect(start).rejects.toThrow(/will not serve 0\.0\.0\.0:0 to others without a key/);
     await addKey(api.database.pool, { name: 'one' });
-    const open = await startApi({ databaseUrl: api.database.url, listen: { host: '0.0.0.0', port: 0 } });
+    const open = await startApi({
+      databaseUrl: api.database.url,
+      listen: { host: '0.0.0.0', port: 0 },
+      analyst,
+    });
     await open.close();
     await revokeKey(api.database.pool, 'one');
     await expect(
-      startApi({ databaseUrl: api.database.url, listen: { host: '::', port: 0 } }),
+      startApi({ databaseUrl: api.database.url, listen: { host: '::', port: 0 }, analyst }),
     ).rejects.toThrow(/without a key/);
   });
 });
@@ -224,7 +229,7 @@ describe('startApi', () => {
     const port = await freePort();
     const other = createServer().listen(port, '127.0.0.1');
     await once(other, 'listening');
-    const start = startApi({ databaseUrl: api.database.url, listen: { host: '127.0.0.1', port } });
+    const start = startApi({ databaseUrl: api.database.url, listen: { host: '127.0.0.1', port }, analyst });
     await expect(start).rejects.toThrow(
       `cannot serve HTTP on 127.0.0.1:${port} (the port is taken): choose another with --http or DNSTRAIL_HTTP`,
     );
@@ -232,7 +237,11 @@ describe('startApi', () => {
   });
 
   it('closes while a client holds its connection', async () => {
-    const own = await startApi({ databaseUrl: api.database.url, listen: { host: '127.0.0.1', port: 0 } });
+    const own = await startApi({
+      databaseUrl: api.database.url,
+      listen: { host: '127.0.0.1', port: 0 },
+      analyst,
+    });
     const socket = connect(own.address.port, '127.0.0.1');
     await once(socket, 'connect');
     const begin = Date.now();

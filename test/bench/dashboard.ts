@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import pg from 'pg';
 import type { Page } from 'playwright-core';
+import { analyst } from '../../analytics/analyst.ts';
 import { detect } from '../../analytics/tasks/detect.ts';
 import { startApi } from '../../api/main.ts';
 import { browserPath, startBrowser } from '../support/browser.ts';
@@ -37,7 +38,7 @@ export async function dashboard(stored: StoredStream, { rrs }: { readonly rrs: n
   await stored.fill(rrs);
   await stored.settle();
   const pool = new pg.Pool({ connectionString: stored.url });
-  const api = await startApi({ databaseUrl: stored.url, listen: { host: '127.0.0.1', port: 0 } });
+  const api = await startApi({ databaseUrl: stored.url, listen: { host: '127.0.0.1', port: 0 }, analyst });
   const browser = await startBrowser();
   try {
     await detect(pool, { isUrgent: true });

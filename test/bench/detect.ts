@@ -1,16 +1,14 @@
-import { chmod, mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type pg from 'pg';
 import { setSettings } from '../../analytics/detect/configFile.ts';
 import { detect as runDetectors } from '../../analytics/tasks/detect.ts';
 import { loadFiles } from '../../collector/load/load.ts';
-import { openDatabase } from '../../common/database.ts';
 import { canonicalName } from '../../common/dnsName.ts';
 import { registeredDomainLength } from '../../common/registeredDomain.ts';
 import { migrate } from '../../migrations/migrate.ts';
 import { type Corpus, writeCorpus } from '../corpus/corpus.ts';
 import { KINDS, type Kind, type Label, STRENGTHS, type Strength } from '../corpus/labels.ts';
+import { withHome } from './home.ts';
 import { figure, machineRecipe, type Result, result, timed } from './measure.ts';
 
 const DAY_MS = 86_400_000;
@@ -95,27 +93,18 @@ export async function detect(seeds: readonly number[]): Promise<DetectResult> {
   return { ...result('detect', recipe, figures), detectors };
 }
 
-async function findIn(
+function findIn(
   seed: number,
 ): Promise<{ corpus: Corpus; rrs: number; findings: Finding[]; seconds: number }> {
-  const home = await mkdtemp(join(tmpdir(), 'dnstrail-bench-home-'));
-  await chmod(home, 0o755); // run by root the server has another account
-  try {
-    const { corpus, paths, rrs } = await writeCorpus(join(home, 'corpus'), { seed });
-    const database = await openDatabase({ home });
-    try {
-      const pool = database.pool({ max: 8 });
-      await migrate(pool);
-      await setSettings(pool, corpus.operator);
-      await loadFiles(database.url, paths);
-      const { seconds } = await timed(() => runDetectors(pool, { isUrgent: true }));
-      return { corpus, rrs, findings: await readFindings(pool), seconds };
-    } finally {
-      await database.close();
-    }
-  } finally {
-    await rm(home, { recursive: true });
-  }
+  return withHome(async (database, directory) => {
+    const { corpus, paths, rrs } = await writeCorpus(join(directory, 'corpus'), { seed });
+    const pool = database.pool({ max: 8 });
+    await migrate(pool);
+    await setSettings(pool, corpus.operator);
+    await loadFiles(database.url, paths);
+    const { seconds } = await timed(() => runDetectors(pool, { isUrgent: true }));
+    return { corpus, rrs, findings: await readFindings(pool), seconds };
+  });
 }
 
 async function readFindings(pool: pg.Pool): Promise<Finding[]> {

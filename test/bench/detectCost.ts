@@ -1,13 +1,12 @@
 import { createWriteStream } from 'node:fs';
-import { chmod, mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import type pg from 'pg';
 import { detect } from '../../analytics/tasks/detect.ts';
 import { LoadPool } from '../../collector/load/pool.ts';
-import { openDatabase } from '../../common/database.ts';
 import { migrate } from '../../migrations/migrate.ts';
+import { withHome } from './home.ts';
 import { type Figure, figure, machineRecipe, type Result, ratio, result, timed } from './measure.ts';
 import { GROWING_STREAM_MAKE, yafStream } from './stream.ts';
 
@@ -30,7 +29,7 @@ const PROBE_SEED = 1_000_000;
  */
 export async function detectCost(rrs: number): Promise<Result> {
   const hours: Figure[] = [];
-  await withHome(async (pool, load) => {
+  await withStore(async (pool, load) => {
     let day = 0;
     for (const step of [...STEPS.filter(each => each < rrs), rrs]) {
       const last = Math.max(day, Math.round(step / RRS_A_DAY) - 1);
@@ -48,7 +47,7 @@ export async function detectCost(rrs: number): Promise<Result> {
   });
   const days: Figure[] = [];
   if (rrs >= BUSY_DAY)
-    await withHome(async (pool, load) => {
+    await withStore(async (pool, load) => {
       await load(0, BUSY_DAY);
       const { seconds } = await timed(() => detect(pool, { isUrgent: true }));
       days.push(figure('all jobs over a day of 10 M RRs', 's', [seconds]));
@@ -67,11 +66,8 @@ export async function detectCost(rrs: number): Promise<Result> {
 type Load = (day: number, rrs: number, seed?: number) => Promise<void>;
 
 /** Runs with an empty database of its own. */
-async function withHome(run: (pool: pg.Pool, load: Load) => Promise<void>): Promise<void> {
-  const home = await mkdtemp(join(tmpdir(), 'dnstrail-bench-home-'));
-  await chmod(home, 0o755); // run by root the server has another account
-  try {
-    const database = await openDatabase({ home });
+function withStore(run: (pool: pg.Pool, load: Load) => Promise<void>): Promise<void> {
+  return withHome(async (database, directory) => {
     const loader = new LoadPool(database.url, FILES_A_DAY);
     try {
       const pool = database.pool({ max: 8 });
@@ -80,7 +76,7 @@ async function withHome(run: (pool: pg.Pool, load: Load) => Promise<void>): Prom
         const parts = Array.from({ length: FILES_A_DAY }, (_, part) => part);
         await Promise.all(
           parts.map(async part => {
-            const path = join(home, `${day}-${part}.ipfix`);
+            const path = join(directory, `${day}-${part}.ipfix`);
             await writePart(path, day, part, rrs, seed);
             const report = await loader.load({ kind: 'load', path, exporterName: 'bench' }).report;
             if (report.status !== 'loaded') throw new Error(`not loaded: ${JSON.stringify(report)}`);
@@ -90,11 +86,8 @@ async function withHome(run: (pool: pg.Pool, load: Load) => Promise<void>): Prom
       });
     } finally {
       await loader.close();
-      await database.close();
     }
-  } finally {
-    await rm(home, { recursive: true });
-  }
+  });
 }
 
 /** Names of the stream are below reserved top-level domains, which detectors take for mistakes: others of the same length replace them. */

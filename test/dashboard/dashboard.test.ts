@@ -5,9 +5,8 @@ import { join } from 'node:path';
 import axe from 'axe-core';
 import type { Browser, BrowserContext, Locator, Page } from 'playwright-core';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { setSettings, showSettings } from '../../analytics/detect/configFile.ts';
-import { mute, setStatus, unmute } from '../../analytics/detect/list.ts';
-import { whatIf } from '../../analytics/detect/whatIf.ts';
+import { analyst } from '../../analytics/analyst.ts';
+import { setSettings } from '../../analytics/detect/configFile.ts';
 import { runDue } from '../../analytics/main.ts';
 import { addKey } from '../../api/keys.ts';
 import { type Api, startApi } from '../../api/main.ts';
@@ -87,7 +86,6 @@ describe.skipIf(browserPath === undefined)('the dashboard', () => {
       rmSync(directory, { recursive: true });
     }
     await runDue(database.url, { sealAfterSeconds: 0 });
-    const analyst = { mute, unmute, setStatus, showSettings, setSettings, whatIf };
     api = await startApi({ databaseUrl: database.url, listen: { host: '127.0.0.1', port: 0 }, analyst });
     base = `http://127.0.0.1:${api.address.port}`;
     browser = await startBrowser();
@@ -172,7 +170,7 @@ describe.skipIf(browserPath === undefined)('the dashboard', () => {
 
   it('overview: says what to do when there is no exporter yet', async () => {
     const empty = await createTestDatabase();
-    const other = await startApi({ databaseUrl: empty.url, listen: { host: '127.0.0.1', port: 0 } });
+    const other = await startApi({ databaseUrl: empty.url, listen: { host: '127.0.0.1', port: 0 }, analyst });
     try {
       await page.goto(`http://127.0.0.1:${other.address.port}/`);
       await page.getByText('No exporter yet').waitFor();

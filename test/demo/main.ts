@@ -5,9 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type pg from 'pg';
-import { setSettings, showSettings } from '../../analytics/detect/configFile.ts';
-import { mute, setStatus, unmute } from '../../analytics/detect/list.ts';
-import { whatIf } from '../../analytics/detect/whatIf.ts';
+import { analyst } from '../../analytics/analyst.ts';
+import { setSettings } from '../../analytics/detect/configFile.ts';
 import { runDue, startWorker } from '../../analytics/main.ts';
 import { startApi } from '../../api/main.ts';
 import { startCollector } from '../../collector/main.ts';
@@ -72,7 +71,7 @@ async function demo(home: string): Promise<void> {
     const api = await startApi({
       databaseUrl: database.url,
       listen: HTTP,
-      analyst: { mute, unmute, setStatus, showSettings, setSettings, whatIf },
+      analyst,
     });
     parts.unshift(startWorker({ databaseUrl: database.url }), api);
     const { rows } = await pool.query<{ rrs: number; found: number }>(

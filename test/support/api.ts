@@ -1,7 +1,5 @@
 import { request } from 'node:http';
-import { setSettings, showSettings } from '../../analytics/detect/configFile.ts';
-import { mute, setStatus, unmute } from '../../analytics/detect/list.ts';
-import { whatIf } from '../../analytics/detect/whatIf.ts';
+import { analyst } from '../../analytics/analyst.ts';
 import { type Api, startApi } from '../../api/main.ts';
 import { createTestDatabase, type TestDatabase } from './database.ts';
 import { importRecords } from './passiveDns.ts';
@@ -27,8 +25,6 @@ export interface TestApi {
   ): Promise<Reply>;
   close(): Promise<void>;
 }
-
-const analyst = { mute, unmute, setStatus, showSettings, setSettings, whatIf };
 
 /** Starts the API on a free port over a database that holds `records`. */
 export async function startTestApi(

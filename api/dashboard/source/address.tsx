@@ -1,7 +1,7 @@
 import { ApiProblem, getItems, getJson, urlOf, useAsked } from './api.ts';
 import { DetectionTable } from './detections.tsx';
 import { brief, count, octets } from './format.ts';
-import { AddressLink, Answer, ClientLink, NameLink, Nothing, Panel, Time } from './parts.tsx';
+import { AddressLink, Answer, ClientLink, Facts, NameLink, Nothing, Panel, Time } from './parts.tsx';
 import { firstOf, lastOf, Observations, useObserved } from './passive.tsx';
 import { Lanes } from './pictures.tsx';
 import { hrefOf } from './route.ts';
@@ -118,31 +118,24 @@ export function AddressPage({ address }: { address: string }) {
           </Nothing>
         </section>
       ) : (
-        <dl class="facts">
-          {(
+        <Facts
+          facts={[
+            ['Names on it', data && count(data.names)],
+            ['First seen', data && <Time at={data.time_first} />],
+            ['Last seen', data && <Time at={data.time_last} />],
+            ['Clients connected', data && count(data.clients)],
+            ['Octets', data && octets(data.octets)],
             [
-              ['Names on it', data && count(data.names)],
-              ['First seen', data && <Time at={data.time_first} />],
-              ['Last seen', data && <Time at={data.time_last} />],
-              ['Clients connected', data && count(data.clients)],
-              ['Octets', data && octets(data.octets)],
-              [
-                'Questions it asked',
-                data &&
-                  (data.questions > 0 ? (
-                    <a href={hrefOf(['client', address])}>{brief(data.questions)}</a>
-                  ) : (
-                    '0'
-                  )),
-              ],
-            ] as const
-          ).map(([title, value]) => (
-            <div key={title}>
-              <dt>{title}</dt>
-              <dd>{value ?? '\u2007'}</dd>
-            </div>
-          ))}
-        </dl>
+              'Questions it asked',
+              data &&
+                (data.questions > 0 ? (
+                  <a href={hrefOf(['client', address])}>{brief(data.questions)}</a>
+                ) : (
+                  '0'
+                )),
+            ],
+          ]}
+        />
       )}
       <Panel title="Names over time">
         <NamesOverTime question={question} />

@@ -2,7 +2,7 @@ import { ApiProblem, getItems, getJson, urlOf, useAsked } from './api.ts';
 import { Chart } from './chart.tsx';
 import { DetectionTable } from './detections.tsx';
 import { brief, count, octets } from './format.ts';
-import { AddressLink, Answer, NameLink, Nothing, Panel, Time } from './parts.tsx';
+import { AddressLink, Answer, Facts, NameLink, Nothing, Panel, Time } from './parts.tsx';
 import { hrefOf } from './route.ts';
 import { type Column, quoted, Table } from './table.tsx';
 import { chooseWindow, useWindow, type Window, WindowPicker, windowParameters } from './window.tsx';
@@ -157,23 +157,16 @@ export function ClientPage({ client }: { client: string }) {
           </Nothing>
         </section>
       ) : (
-        <dl class="facts">
-          {(
-            [
-              ['Questions', data && count(data.questions)],
-              ['Names', data && count(data.names)],
-              ['Domains', data && count(data.domains)],
-              ['NXDOMAIN', data && (data.nxdomain === null ? '–' : count(data.nxdomain))],
-              ['First', data && <Time at={data.time_first} />],
-              ['Last', data && <Time at={data.time_last} />],
-            ] as const
-          ).map(([title, value]) => (
-            <div key={title}>
-              <dt>{title}</dt>
-              <dd>{value ?? '\u2007'}</dd>
-            </div>
-          ))}
-        </dl>
+        <Facts
+          facts={[
+            ['Questions', data && count(data.questions)],
+            ['Names', data && count(data.names)],
+            ['Domains', data && count(data.domains)],
+            ['NXDOMAIN', data && (data.nxdomain === null ? '–' : count(data.nxdomain))],
+            ['First', data && <Time at={data.time_first} />],
+            ['Last', data && <Time at={data.time_last} />],
+          ]}
+        />
       )}
       <Panel title="When it asked" aside="drag to zoom">
         <ActivityChart base={base} window={window} />

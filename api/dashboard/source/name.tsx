@@ -2,7 +2,7 @@ import { useState } from 'preact/hooks';
 import { getItems, getJson, sendJson, urlOf, useAsked } from './api.ts';
 import { DetectionTable } from './detections.tsx';
 import { brief, count, duration, shownName } from './format.ts';
-import { Answer, ClientLink, NameLink, Nothing, Panel, Time } from './parts.tsx';
+import { Answer, ClientLink, Facts, NameLink, Nothing, Panel, Time } from './parts.tsx';
 import { firstOf, lastOf, literalOf, Observations, rrsetSql, useObserved, valuesOf } from './passive.tsx';
 import { Lanes } from './pictures.tsx';
 import { hrefOf } from './route.ts';
@@ -225,16 +225,7 @@ function NameFacts({
     ['Addresses', asked === undefined ? '\u2007' : count(asked.addresses.length)],
     ['Names with those below', domain === undefined ? '\u2007' : count(domain.names)],
   ];
-  return (
-    <dl class="facts">
-      {facts.map(([title, value]) => (
-        <div key={title}>
-          <dt>{title}</dt>
-          <dd>{value}</dd>
-        </div>
-      ))}
-    </dl>
-  );
+  return <Facts facts={facts} />;
 }
 
 function AnswersOverTime({ name }: { name: string }) {

@@ -247,3 +247,17 @@ export function Menu({ label, items }: { label: string; items: readonly (readonl
     </div>
   );
 }
+
+/** Values with their titles, in one strip; what has not come yet keeps its place. */
+export function Facts({ facts }: { facts: readonly (readonly [title: string, value: ComponentChildren])[] }) {
+  return (
+    <dl class="facts">
+      {facts.map(([title, value]) => (
+        <div key={title}>
+          <dt>{title}</dt>
+          <dd>{value ?? '\u2007'}</dd>
+        </div>
+      ))}
+    </dl>
+  );
+}
