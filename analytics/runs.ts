@@ -28,14 +28,18 @@ export async function closeHotRun(
   return true;
 }
 
-/** Indexes the runs that are closed, once the last loader is done with them. @returns how many */
-export async function indexClosedRuns(client: pg.PoolClient, signal?: AbortSignal): Promise<number> {
+/**
+ * Sorts, adds up and indexes the runs that are closed, once the last loader is done with them: every batch brought its own
+ * rows, so that a key has several. One whose readers cannot be waited for is indexed as it is. @returns how many
+ */
+export async function readyClosedRuns(client: pg.PoolClient, signal?: AbortSignal): Promise<number> {
   const { rows } = await client.query<{ tier: TierName; run_id: number }>(
     `select tier, run_id from public.run where state = 'closed' order by run_id, tier`,
   );
   for (const { tier, run_id: runId } of rows) {
     await waitForLoaders(client, runId, signal);
-    await inTransaction(client, () => makeReady(client, tier, runId));
+    if ((await moveRows(client, tier, [runId], 'adding up')) === undefined)
+      await inTransaction(client, () => makeReady(client, tier, runId));
   }
   return rows.length;
 }
@@ -100,42 +104,44 @@ export async function readyRuns(client: pg.PoolClient, tier: TierName): Promise<
 }
 
 /**
- * Moves the rows of several runs, equal keys added up, into a new one. A reader sees either them or it: the new table is
- * a part of the tier, empty, before any statement that sees its rows was planned; the rows move in one transaction, and
- * the old tables stay until nobody can see their rows.
+ * Moves the rows of runs that get no more, equal keys added up, into a new one. A reader sees either them or it: the new
+ * table is a part of the tier, empty, before any statement that sees its rows was planned; the rows move in one transaction,
+ * and the old tables stay until nobody can see their rows.
+ * @param by state of the new run until then: two jobs move rows, each goes on with what it has left
  * @returns rows of the new run; undefined when statements that began before could not be waited for
  */
-export async function mergeRuns(
+export async function moveRows(
   client: pg.PoolClient,
   tier: TierName,
-  from: readonly Run[],
+  from: readonly number[],
+  by: 'adding up' | 'sorting',
 ): Promise<number | undefined> {
-  const runId = await emptyRun(client, tier);
+  const runId = await emptyRun(client, tier, by);
   if (!(await waitForReaders(client, tier))) return undefined;
-  const tables = from.map(run => `runs.${tier}_${run.runId}`);
+  const tables = from.map(run => `runs.${tier}_${run}`);
   return inTransaction(client, async () => {
     const { rowCount } = await client.query(mergeSql(tier, runId, tables));
     for (const table of tables) await client.query(`delete from ${table}`);
     await makeReady(client, tier, runId);
     await client.query(`update public.run set state = 'empty' where tier = $1 and run_id = any ($2)`, [
       tier,
-      from.map(run => run.runId),
+      from,
     ]);
     return rowCount ?? 0;
   });
 }
 
-/** A new run without rows, or the one that a merge which did not come to its end has left. */
-async function emptyRun(client: pg.PoolClient, tier: TierName): Promise<number> {
+/** A new run without rows, or the one that a job which did not come to its end has left. */
+async function emptyRun(client: pg.PoolClient, tier: TierName, state: string): Promise<number> {
   const left = await client.query<{ run_id: number }>(
-    `select run_id from public.run where tier = $1 and state = 'sorting'`,
-    [tier],
+    `select run_id from public.run where tier = $1 and state = $2`,
+    [tier, state],
   );
   if (left.rows[0] !== undefined) return left.rows[0].run_id;
   const { rows } = await client.query<{ run_id: number }>(
-    `select next.run_id, public.make_run($1, next.run_id, 'sorting')
+    `select next.run_id, public.make_run($1, next.run_id, $2)
      from (select nextval('public.run_id_seq')::integer as run_id) as next`,
-    [tier],
+    [tier, state],
   );
   return rows[0]!.run_id; // one row
 }

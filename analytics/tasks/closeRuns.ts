@@ -1,5 +1,5 @@
 import type pg from 'pg';
-import { closeHotRun, indexClosedRuns } from '../runs.ts';
+import { closeHotRun, dropEmptyRuns, readyClosedRuns } from '../runs.ts';
 import { JobLock, repeat, withJobLock } from '../session.ts';
 
 /**
@@ -20,22 +20,23 @@ export interface CloseOptions {
 }
 
 /**
- * Closes the hot run of the deduplicated tiers when it is due, and indexes what is closed. Loaders go on with the next.
- * Only one process does it at a time; the others return at once.
- * @returns runs indexed
+ * Closes the hot run of the deduplicated tiers when it is due; adds up and indexes what is closed. Loaders go on with the
+ * next. Only one process does it at a time; the others return at once.
+ * @returns runs that are now indexed
  */
 export async function closeRuns(pool: pg.Pool, options: CloseOptions = {}): Promise<number> {
   const { isFinal = false, forMs, signal } = options;
-  const indexed = await withJobLock(pool, JobLock.closeRuns, signal, async client => {
+  const ready = await withJobLock(pool, JobLock.closeRuns, signal, async client => {
     await client.query('set max_parallel_maintenance_workers = 0'); // one thread: the other ones load
     let count = 0;
     await repeat({ forMs, pauseMs: PAUSE_MS, signal }, async () => {
       if (isFinal) await closeHotRun(client, { bytes: 1, seconds: 0 });
       else if (!(await closeHotRun(client, { bytes: HOT_BYTES, seconds: HOT_SECONDS })))
         await closeHotRun(client, { bytes: LARGEST_HOT_BYTES, seconds: 0 });
-      count += await indexClosedRuns(client, signal);
+      count += await readyClosedRuns(client, signal);
+      await dropEmptyRuns(client); // they have no index: lookups read them through
     });
     return count;
   });
-  return indexed ?? 0;
+  return ready ?? 0;
 }

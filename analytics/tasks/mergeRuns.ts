@@ -1,6 +1,6 @@
 import type pg from 'pg';
 import { type TierName, tierNames } from '../../common/tiers.ts';
-import { dropEmptyRuns, mergeRuns, type Run, readyRuns } from '../runs.ts';
+import { dropEmptyRuns, moveRows, type Run, readyRuns } from '../runs.ts';
 import { JobLock, repeat, withJobLock } from '../session.ts';
 
 /** So many runs of one size become one: each row is written once per size, each lookup reads fewer than so many per size. */
@@ -48,7 +48,12 @@ async function mergeTier(client: pg.PoolClient, tier: TierName, signal?: AbortSi
     const due = dueRuns(await readyRuns(client, tier));
     if (due === undefined) return merged;
     const begin = performance.now();
-    const rows = await mergeRuns(client, tier, due);
+    const rows = await moveRows(
+      client,
+      tier,
+      due.map(({ runId }) => runId),
+      'sorting',
+    );
     if (rows === undefined) return merged;
     merged.push({ tier, runs: due.length, rows, milliseconds: Math.round(performance.now() - begin) });
     await dropEmptyRuns(client);

@@ -5,7 +5,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { readyRuns } from '../../analytics/runs.ts';
 import { closeRuns } from '../../analytics/tasks/closeRuns.ts';
 import { dueRuns, mergeDueRuns } from '../../analytics/tasks/mergeRuns.ts';
-import { tierNames } from '../../common/tiers.ts';
+import { type TierName, tierNames } from '../../common/tiers.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 
 const main = new URL('../../analytics/tasks/mergeRuns.ts', import.meta.url).href;
@@ -90,6 +90,42 @@ test('a key of one period is one row of the merged run', async () => {
   expect(rows[0].rows).toBe(rows[0].keys);
   expect(rows[0].observations).toBe(8 * 1500);
 });
+
+test('a run that is closed has one row for each key of a period, and its old table goes', async () => {
+  for (let i = 0; i < 3; i++) await observe(1, 1500);
+  const hot = await contents();
+  expect(await closeRuns(database.pool, { isFinal: true })).toBe(4);
+  expect(await contents()).toEqual(hot);
+  expect(await states()).toEqual({ hot: 4, ready: 4 });
+  const { rows } = await database.pool.query(
+    `select (select count(*) from public.rrset_gravel)::integer as rrset, (select sum(count) from public.rrset_gravel)::integer as observations,
+       (select count(*) from public.asked_gravel)::integer as asked, (select count(*) from public.dns_name_gravel)::integer as names`,
+  );
+  expect(rows).toEqual([{ rrset: 1500, observations: 4500, asked: 1500, names: 500 }]);
+});
+
+test('a run whose readers do not end is indexed as it is; the next one is added up again', async () => {
+  for (let i = 0; i < 2; i++) await observe(1, 100);
+  const reader = await database.pool.connect();
+  try {
+    await reader.query('begin');
+    await reader.query('select 1 from public.rrset limit 1'); // and goes on to look at it
+    await closeRuns(database.pool, { isFinal: true });
+    const { rows } = await database.pool.query(
+      `select (select count(*) from public.rrset_gravel)::integer as rrset, (select count(*) from public.asked_gravel)::integer as asked`,
+    );
+    expect(rows).toEqual([{ rrset: 200, asked: 100 }]);
+    expect(await states()).toEqual({ hot: 4, 'adding up': 1, ready: 4, empty: 3 });
+    await reader.query('commit');
+  } finally {
+    reader.release();
+  }
+  for (let i = 0; i < 2; i++) await observe(101, 200);
+  await closeRuns(database.pool, { isFinal: true });
+  expect(await states()).toEqual({ hot: 4, ready: 8 });
+  const { rows } = await database.pool.query('select count(*)::integer from public.rrset_gravel');
+  expect(rows).toEqual([{ count: 300 }]);
+}, 20_000);
 
 test('a reader in the middle of a transaction sees the same before, while and after runs are merged', async () => {
   await makeRuns(8);
@@ -202,7 +238,6 @@ test('each lookup uses its index', async () => {
   const client = await database.pool.connect();
   try {
     await client.query('set enable_seqscan = off');
-    const runs = await readyRuns(client, 'rrset');
     const lookups: Readonly<Record<string, string>> = {
       rrset_rrname: `select * from rrset where rrname = 'www.d7.example.'`,
       rrset_reversed: `select * from rrsets_below('d7.example.')`,
@@ -220,8 +255,9 @@ test('each lookup uses its index', async () => {
       const [tier = '', ...suffix] = index
         .replace(/_idx$/, '')
         .split(/(?<=^(?:rrset|rdata|asked|dns_name))_/);
+      const [run] = await readyRuns(client, tier as TierName); // as the pattern above says
       expect(rows.map(row => row['QUERY PLAN']).join('\n')).toContain(
-        `${tier}_${runs[0]!.runId}_${suffix.join('_')}_idx`,
+        `${tier}_${run!.runId}_${suffix.join('_')}_idx`,
       );
     }
   } finally {

@@ -259,7 +259,8 @@ async function closeAndMerge(pool: pg.Pool): Promise<void> {
 async function isAnythingDue(pool: pg.Pool): Promise<boolean> {
   const { rows } = await pool.query<{ tier: string; run_id: number; bytes: string; is_ready: boolean }>(
     `select tier, run_id, bytes, state = 'ready' as is_ready from public.run
-     where state <> 'hot' or pg_relation_size(format('runs.%I', tier || '_' || run_id)::regclass) > 0
+     where state in ('closed', 'ready', 'empty')
+       or state = 'hot' and pg_relation_size(format('runs.%I', tier || '_' || run_id)::regclass) > 0
      union all
      select name, 0, table_bytes, false from public.partition
      where day < (now() at time zone 'UTC')::date and table_bytes > 0 and state <> 'sealed'`,
