@@ -3,6 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { statSync } from 'node:fs';
 import { statfs } from 'node:fs/promises';
+import { setPriority } from 'node:os';
 import { Command, Option } from 'commander';
 import type pg from 'pg';
 import { analyst } from './analytics/analyst.ts';
@@ -31,6 +32,7 @@ import { startScreen } from './collector/startScreen.ts';
 import { type Config, ConfigError, readConfig, type SettingName, settings } from './common/config.ts';
 import { type Database, openDatabase } from './common/database.ts';
 import { log } from './common/log.ts';
+import { Niceness } from './common/niceness.ts';
 import { withPatience } from './common/patience.ts';
 import { migrate } from './migrations/migrate.ts';
 import packageJson from './package.json' with { type: 'json' };
@@ -80,7 +82,7 @@ command('collect', 'run the collector alone: receive, journal, load', collecting
 command(
   'load',
   'load files, or all IPFIX files below directories; what was loaded before is recognised by its content',
-  ['home', 'databaseUrl', 'threads'],
+  ['home', 'databaseUrl', 'loaders'],
 )
   .argument('<path...>', 'files (.gz too) and directories')
   .option(
@@ -180,6 +182,7 @@ command('serve', 'run the query API alone: DNSDB, CIRCL and our own', [...databa
         queryTimeoutSeconds: queryTimeout,
         analyst,
       });
+      setPriority(Niceness.answering);
       console.log(`serving HTTP on ${api.address.host}:${api.address.port}; Ctrl-C stops`);
       await stopSignal().wait;
       await api.close();
@@ -445,7 +448,7 @@ async function load(paths: string[], flags: Flags & { json?: boolean; exporter?:
       paths.filter(path => !archives.includes(path)),
       {
         exporterName: flags.exporter,
-        threads: configOf(flags).threads,
+        loaders: configOf(flags).loaders,
         progress: (path, position, size) => progress.update(path, position, size),
         done: report => {
           progress.clear();

@@ -1,8 +1,6 @@
-import { setTimeout as delay } from 'node:timers/promises';
-import { Worker } from 'node:worker_threads';
 import { log } from '../common/log.ts';
 import { openPool } from '../common/pool.ts';
-import { sibling } from '../common/sibling.ts';
+import { Subprocess } from '../common/subprocess.ts';
 import { closeRuns } from './tasks/closeRuns.ts';
 import { detect } from './tasks/detect.ts';
 import { makePartitions } from './tasks/makePartitions.ts';
@@ -10,8 +8,7 @@ import { type Merged, mergeDueRuns } from './tasks/mergeRuns.ts';
 import { type Retained, retain } from './tasks/retain.ts';
 import { type Sealed, seal } from './tasks/seal.ts';
 
-const RESTART_MS = 1_000;
-/** The thread gets this long to end by itself. */
+/** The process gets this long to end by itself; then its transactions are rolled back. */
 const PATIENCE_MS = 5_000;
 
 export interface WorkerOptions {
@@ -30,52 +27,16 @@ export interface AnalyticsWorker {
 }
 
 /**
- * Runs the jobs of the crontab, in any number of processes on the same database; the schema must be migrated. They have a
- * thread of their own: whatever becomes of it, receiving goes on, and it is started again.
+ * Runs the jobs of the crontab, for any number of dnstrails on the same database; the schema must be migrated. They have a
+ * process of their own: whatever becomes of it, receiving goes on, and it is started again.
  */
 export function startWorker(options: WorkerOptions): AnalyticsWorker {
-  const stopping = new AbortController();
-  const ended = keepRunning(options, stopping.signal);
-  return {
-    async close() {
-      stopping.abort();
-      await ended;
-    },
-  };
-}
-
-async function keepRunning(options: WorkerOptions, signal: AbortSignal): Promise<void> {
-  while (!signal.aborted) {
-    const failure = await runThread(options, signal);
-    if (signal.aborted) return;
-    log.error(
-      { error: String(failure), retryInMs: RESTART_MS },
-      'the thread of the jobs ended, will start it again',
-    );
-    await delay(RESTART_MS, undefined, { signal }).catch(() => {});
-  }
-}
-
-/** @returns when the thread has ended, with the error that ended it */
-function runThread(options: WorkerOptions, signal: AbortSignal): Promise<unknown> {
-  const worker = new Worker(sibling(import.meta.url, 'worker'), { workerData: options });
-  let patience: NodeJS.Timeout | undefined;
-  const stop = () => {
-    worker.postMessage('stop');
-    patience = setTimeout(() => void worker.terminate(), PATIENCE_MS); // its transactions are rolled back
-  };
-  signal.addEventListener('abort', stop, { once: true });
-  return new Promise(resolve => {
-    let failure: unknown;
-    worker.on('error', error => {
-      failure = error;
-    });
-    worker.on('exit', code => {
-      signal.removeEventListener('abort', stop);
-      clearTimeout(patience);
-      resolve(failure ?? new Error(`it ended with code ${code}`));
-    });
+  const subprocess = new Subprocess(new URL('./worker', import.meta.url), {
+    options,
+    patienceMs: PATIENCE_MS,
+    failed: how => log.error(`the process of the jobs ${how}, will start it again`),
   });
+  return { close: () => subprocess.stop() };
 }
 
 export interface DueOptions extends Omit<WorkerOptions, 'databaseUrl'> {

@@ -6,26 +6,26 @@ import { mergeSql, tiers } from './tiers.ts';
 
 /** Class of the advisory lock that loaders hold on the run they add rows to; see use_hot_run(). */
 const HOT_RUN_LOCK = 1381323092;
-/** Reading through names of this size, some hundred thousand, takes as long as a lookup should. */
+/**
+ * Reading through names of this size, some hundred thousand, takes as long as a lookup should. Smaller ones do without
+ * trigrams, which take longer to build than all else.
+ */
 const TRIGRAM_BYTES = 8 << 20;
+/** Of a smaller table a sample of 6000 rows is enough; the usual 30 000 take as long as its indexes. */
+const SAMPLED_BYTES = 64 << 20;
+const FEW = 20;
 const POLL_MS = 50;
 /** Waiting longer for a table's lock would make the queries that queue behind us wait. */
 const LOCK_TIMEOUT = '100ms';
 
-/** Makes the hot run a closed one, when it has rows and is large and old enough: loaders go on with a new one. */
-export async function closeHotRun(
-  client: pg.PoolClient,
-  { bytes, seconds }: { bytes: number; seconds: number },
-): Promise<boolean> {
-  const { rows } = await client.query<{ bytes: string; seconds: number }>(
-    `select max(pg_relation_size(format('runs.%I', tier || '_' || run_id)::regclass)) as bytes,
-       extract(epoch from now() - min(created_at))::float8 as seconds
-     from public.run where state = 'hot'`,
+/** Makes the hot run a closed one, when a table of it is that large: loaders go on with a new one. */
+export async function closeHotRun(client: pg.PoolClient, bytes: number): Promise<void> {
+  await client.query(
+    `select public.next_hot_run()
+     from public.run where state = 'hot'
+     having max(pg_relation_size(format('runs.%I', tier || '_' || run_id)::regclass)) >= $1`,
+    [bytes],
   );
-  const hot = rows[0];
-  if (hot === undefined || Number(hot.bytes) < bytes || hot.seconds < seconds) return false;
-  await client.query('select public.next_hot_run()');
-  return true;
 }
 
 /**
@@ -61,32 +61,35 @@ async function waitForLoaders(client: pg.PoolClient, runId: number, signal?: Abo
   await client.query('select pg_advisory_unlock($1, $2)', [HOT_RUN_LOCK, runId]);
 }
 
-/** Indexes a run that gets no more rows. */
-async function makeReady(client: pg.PoolClient, tier: TierName, runId: number): Promise<void> {
+/** Indexes a run that gets no more rows, in a transaction; a closed one only with what every run has, as time presses. */
+async function makeReady(
+  client: pg.PoolClient,
+  tier: TierName,
+  runId: number,
+  by: Mover = 'adding up',
+): Promise<void> {
   const table = `runs.${tier}_${runId}`;
-  const { indexes: always, trigrams } = tiers[tier];
-  const indexes = { ...always, ...(trigrams && (await wantsTrigrams(client, table)) ? trigrams : {}) };
-  for (const [suffix, index] of Object.entries(indexes))
+  const { rows } = await client.query<{ bytes: number; has_trigrams: boolean }>(
+    `select pg_relation_size($1::regclass)::float8 as bytes,
+       exists (select from pg_catalog.pg_extension where extname = 'pg_trgm') as has_trigrams`,
+    [table],
+  );
+  const { bytes, has_trigrams: hasTrigrams } = rows[0]!; // one row
+  const { indexes, trigrams } = tiers[tier];
+  const wantsTrigrams = by === 'sorting' && hasTrigrams && bytes >= TRIGRAM_BYTES;
+  for (const [suffix, index] of Object.entries(wantsTrigrams ? { ...indexes, ...trigrams } : indexes))
     await client.query(`create index ${tier}_${runId}_${suffix} on ${table} ${index}`);
+  if (bytes < SAMPLED_BYTES) await client.query(`set local default_statistics_target = ${FEW}`);
   await client.query(`analyze ${table}`);
   await client.query(
     `update public.run
-     set state = case when pg_relation_size($3::regclass) = 0 then 'empty' else 'ready' end,
-       rows = (select reltuples from pg_catalog.pg_class where oid = $3::regclass),
-       bytes = pg_total_relation_size($3::regclass),
+     set state = $3,
+       rows = (select reltuples from pg_catalog.pg_class where oid = $4::regclass),
+       bytes = pg_total_relation_size($4::regclass),
        closed_at = coalesce(closed_at, now())
      where tier = $1 and run_id = $2`,
-    [tier, runId, table],
+    [tier, runId, bytes === 0 ? 'empty' : 'ready', table],
   );
-}
-
-/** Whether reading all of a run would take long, and there is pg_trgm. */
-async function wantsTrigrams(client: pg.PoolClient, table: string): Promise<boolean> {
-  const { rowCount } = await client.query(
-    `select from pg_catalog.pg_extension where extname = 'pg_trgm' and pg_relation_size($1::regclass) >= $2`,
-    [table, TRIGRAM_BYTES],
-  );
-  return rowCount === 1;
 }
 
 export interface Run {
@@ -103,18 +106,20 @@ export async function readyRuns(client: pg.PoolClient, tier: TierName): Promise<
   return rows.map(({ run_id, bytes }) => ({ runId: run_id, bytes: Number(bytes) }));
 }
 
+/** The job that moves rows; also the state of the run that it moves them to, until then. Each goes on with what it has left. */
+type Mover = 'adding up' | 'sorting';
+
 /**
  * Moves the rows of runs that get no more, equal keys added up, into a new one. A reader sees either them or it: the new
  * table is a part of the tier, empty, before any statement that sees its rows was planned; the rows move in one transaction,
  * and the old tables stay until nobody can see their rows.
- * @param by state of the new run until then: two jobs move rows, each goes on with what it has left
  * @returns rows of the new run; undefined when statements that began before could not be waited for
  */
 export async function moveRows(
   client: pg.PoolClient,
   tier: TierName,
   from: readonly number[],
-  by: 'adding up' | 'sorting',
+  by: Mover,
 ): Promise<number | undefined> {
   const runId = await emptyRun(client, tier, by);
   if (!(await waitForReaders(client, tier))) return undefined;
@@ -122,7 +127,7 @@ export async function moveRows(
   return inTransaction(client, async () => {
     const { rowCount } = await client.query(mergeSql(tier, runId, tables));
     for (const table of tables) await client.query(`delete from ${table}`);
-    await makeReady(client, tier, runId);
+    await makeReady(client, tier, runId, by);
     await client.query(`update public.run set state = 'empty' where tier = $1 and run_id = any ($2)`, [
       tier,
       from,

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type pg from 'pg';
+import { giveWay, Niceness } from '../common/niceness.ts';
 
 /** Advisory locks that keep a job to one process at a time, in any database. */
 export const JobLock = {
@@ -21,6 +22,7 @@ export async function withSession<T>(
   pool: pg.Pool,
   signal: AbortSignal | undefined,
   run: (client: pg.PoolClient) => Promise<T>,
+  niceness: number = Niceness.jobs,
 ): Promise<T> {
   signal?.throwIfAborted();
   const client = await pool.connect();
@@ -33,6 +35,7 @@ export async function withSession<T>(
     signal?.throwIfAborted();
     // systems that cannot watch a socket refuse it
     await client.query(`set client_connection_check_interval = '2s'`).catch(() => {});
+    await giveWay(client, niceness);
     return await run(client);
   } finally {
     signal?.removeEventListener('abort', cancel);
@@ -47,7 +50,7 @@ export function withJobLock<T>(
   signal: AbortSignal | undefined,
   run: (client: pg.PoolClient) => Promise<T>,
 ): Promise<T | undefined> {
-  return withSession(pool, signal, async client => {
+  const runWithLock = async (client: pg.PoolClient): Promise<T | undefined> => {
     const { rows } = await client.query<{ taken: boolean }>('select pg_try_advisory_lock($1) as taken', [
       lock,
     ]);
@@ -55,7 +58,8 @@ export function withJobLock<T>(
     // the end of the connection frees it too, but later than we return
     const unlock = () => client.query('select pg_advisory_unlock($1)', [lock]).catch(() => {});
     return run(client).finally(unlock);
-  });
+  };
+  return withSession(pool, signal, runWithLock, lock === JobLock.closeRuns ? Niceness.closing : undefined);
 }
 
 /** Runs at least once, and again after pauses until `forMs` are over or `signal` aborts. */

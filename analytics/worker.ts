@@ -1,10 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { parentPort, workerData } from 'node:worker_threads';
-import { Logger, parseCrontab, type Runner, run, type TaskList } from 'graphile-worker';
+import { Logger, parseCrontab, type Runner, run as runJobs, type TaskList } from 'graphile-worker';
+import type pg from 'pg';
 import { z } from 'zod';
 import { isTransient } from '../common/database.ts';
 import { log } from '../common/log.ts';
 import { openPool } from '../common/pool.ts';
+import type { Parent } from '../common/subprocess.ts';
 import { crontab } from './crontab.ts';
 import { deliver, queueDeliveries } from './detect/deliver.ts';
 import type { WorkerOptions } from './main.ts';
@@ -31,16 +32,20 @@ const STABLE_MS = 60_000;
 
 const deliverySchema = z.object({ id: z.number() });
 
-const options = workerData as WorkerOptions; // what startWorker was given
-const pool = openPool(options.databaseUrl, { max: CONNECTIONS, application_name: 'dnstrail work' });
+/** Runs the jobs until it is told to stop. */
+export async function run({ options, stopping }: Parent<WorkerOptions, never, never>): Promise<void> {
+  const pool = openPool(options.databaseUrl, { max: CONNECTIONS, application_name: 'dnstrail work' });
+  await keepRunning(pool, tasksOf(pool, options), stopping);
+  await pool.end();
+}
 
 /** A database that is away is waited for. */
-async function keepRunning(signal: AbortSignal): Promise<void> {
+async function keepRunning(pool: pg.Pool, taskList: TaskList, signal: AbortSignal): Promise<void> {
   let wait = FIRST_WAIT_MS;
   while (!signal.aborted) {
     const begin = Date.now();
     try {
-      await runOnce(signal);
+      await runOnce(pool, taskList, signal);
     } catch (error) {
       if (signal.aborted) return;
       log[isTransient(error) ? 'warn' : 'error'](
@@ -55,10 +60,10 @@ async function keepRunning(signal: AbortSignal): Promise<void> {
 }
 
 /** Runs a graphile-worker until `signal`, or until it gives up. */
-async function runOnce(signal: AbortSignal): Promise<void> {
-  const runner: Runner = await run({
+async function runOnce(pool: pg.Pool, taskList: TaskList, signal: AbortSignal): Promise<void> {
+  const runner: Runner = await runJobs({
     pgPool: pool,
-    taskList: tasksOf(),
+    taskList,
     parsedCronItems: parseCrontab(crontab),
     concurrency: CONCURRENCY,
     noHandleSignals: true,
@@ -79,8 +84,10 @@ async function runOnce(signal: AbortSignal): Promise<void> {
 }
 
 /** The jobs by name; each is safe to run again and in several processes. */
-function tasksOf(): TaskList {
-  const { sealAfterSeconds, retainDays, retainBytes, archiveDirectory } = options;
+function tasksOf(
+  pool: pg.Pool,
+  { sealAfterSeconds, retainDays, retainBytes, archiveDirectory }: WorkerOptions,
+): TaskList {
   return {
     async make_partitions() {
       await makePartitions(pool);
@@ -121,10 +128,3 @@ const logger = new Logger(scope => (level, message) => {
   const quieter = { error: 'error', warning: 'warn', info: 'debug', debug: 'trace' } as const;
   log[quieter[level as keyof typeof quieter] ?? 'debug']({ ...scope }, message);
 });
-
-if (parentPort === null) throw new Error('this module runs as a worker thread');
-const stopping = new AbortController();
-parentPort.once('message', () => stopping.abort()); // there is one message: stop
-await keepRunning(stopping.signal);
-await pool.end();
-process.exit(); // the thread: timers of a runner that gave up do not hold it

@@ -1,11 +1,10 @@
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { setPriority } from 'node:os';
 import type { Duplex } from 'node:stream';
 import pg from 'pg';
 import { log } from '../common/log.ts';
+import { giveWay, Niceness } from '../common/niceness.ts';
 import { openPool } from '../common/pool.ts';
 import { Access, isLoopback } from './access.ts';
 import type { Analyst } from './analyst.ts';
@@ -17,9 +16,7 @@ import { hasKeys } from './keys.ts';
 import { Reader } from './reader.ts';
 
 /** Queries at a time; the next ones wait, as long as a query may take. */
-const READERS = 16;
-/** Of the server's processes that answer them, where they are on this machine: 0 is what loads, 19 what only gets what nobody wants. */
-const NICENESS = 15;
+const READERS = 4;
 /** Connections for what writes, and for what only the owner may see. */
 const DESKS = 4;
 const CLOSE_MS = 2_000;
@@ -80,7 +77,7 @@ export async function startApi({
       max: READERS,
       async onConnect(client) {
         await client.query(sessionSql, [role, `${queryTimeoutSeconds}s`]);
-        await giveWay(client);
+        await giveWay(client, Niceness.answering);
       },
     });
     readers = pool;
@@ -140,23 +137,6 @@ select
   set_config('statement_timeout', $2, false),
   set_config('jit', 'off', false),
   set_config('max_parallel_workers_per_gather', '0', false)`;
-
-/**
- * Lets loading go first: the kernel gives a query what loading leaves, and some more. Only for a server behind a Unix-domain socket, whose
- * process ids are those of this machine, and where we may; others answer no worse.
- */
-async function giveWay(client: pg.ClientBase): Promise<void> {
-  try {
-    const { rows } = await client.query<{ pid: number }>(
-      'select pg_backend_pid() as pid where inet_server_addr() is null',
-    );
-    const pid = rows[0]?.pid;
-    if (pid !== undefined && readFileSync(`/proc/${pid}/cmdline`, 'latin1').startsWith('postgres:'))
-      setPriority(pid, NICENESS);
-  } catch (error) {
-    log.debug({ error: String(error) }, 'queries run with the priority of all else');
-  }
-}
 
 /** The role of the migration that can only read, or none where we may not take it. */
 async function readerRole(pool: pg.Pool): Promise<string> {

@@ -17,7 +17,7 @@ const CLOSED_SEGMENTS_AT_ONCE = 4;
 /** How long stopping waits for what was received to be committed; the rest is loaded at the next start. */
 const DRAIN_MS = 5_000;
 const CHECK_DATABASE_MS = 2_000;
-/** After an error that waiting for the database does not cure: a broken thread, a full disk of ours. */
+/** After an error that waiting for the database does not cure: a loading process that ended, a full disk of ours. */
 const RETRY_SEGMENT_MS = 10_000;
 
 /** A running collector. */
@@ -67,7 +67,7 @@ export async function startCollector(config: Config): Promise<Collector> {
 
   const ready = (async () => {
     const database = await openWithPatience(config, stopping.signal);
-    const pool = new LoadPool(database.url, config.threads);
+    const pool = new LoadPool(database.url, config.loaders);
     const drop = new DropDirectory({
       path: watched,
       take: (path, { exporterName }) => take(pool, { kind: 'drop', path, exporterName }),
@@ -75,7 +75,7 @@ export async function startCollector(config: Config): Promise<Collector> {
       settleSeconds: config.settleSeconds,
       staleLockSeconds: config.staleSeconds,
       staleSeconds: config.staleSeconds,
-      concurrency: config.threads,
+      concurrency: config.loaders,
     });
     parts = { database, pool, drop, supervising: supervise(database, stopping.signal) };
     segments.loadWith(pool);

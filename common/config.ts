@@ -151,11 +151,11 @@ export const settings = {
     seconds(0.1),
     'seconds that a question to the query API may take, its answer included',
   ),
-  threads: setting(
-    'DNSTRAIL_THREADS',
+  loaders: setting(
+    'DNSTRAIL_LOADERS',
     '2',
     z.coerce.number().int().min(1).max(64),
-    'threads that load files',
+    'processes that load files',
   ),
 } as const;
 

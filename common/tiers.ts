@@ -23,14 +23,12 @@ export const tierNames = Object.keys(tierColumns) as readonly TierName[]; // its
 /**
  * SQL for the period, by `time_first`, that pieces of an observation are added up in: one day for a hundred days, then one
  * month, after some three years one year.
- * @param leewayDays how much earlier it changes to the longer one: who reads with two adds no piece up that spans two periods
+ * @param daysAgo SQL for the beginning of the UTC day so many days ago
  */
-export function periodSql(leewayDays = 0): string {
-  const since = (days: number) =>
-    `time_first >= date_trunc('day', now(), 'UTC') - interval '${days - leewayDays} days'`;
+export function periodSql(daysAgo: (days: number) => string): string {
   return `case
-    when ${since(100)} then date_trunc('day', time_first, 'UTC')
-    when ${since(1000)} then date_trunc('month', time_first, 'UTC')
+    when time_first >= ${daysAgo(100)} then date_bin('1 day', time_first, '2000-01-01Z')
+    when time_first >= ${daysAgo(1000)} then date_trunc('month', time_first, 'UTC')
     else date_trunc('year', time_first, 'UTC')
   end`;
 }

@@ -154,9 +154,9 @@ it('dnstrail doctor names what is wrong with a file, and says when nothing arriv
 });
 
 it('a setting that is not allowed is named with its value', async () => {
-  const { code, stderr } = await dnstrail('load', '--threads', 'many', fixture('yaf271-names.ipfix'));
+  const { code, stderr } = await dnstrail('load', '--loaders', 'many', fixture('yaf271-names.ipfix'));
   expect(code).toBe(1);
-  expect(stderr).toContain('threads (given as flag) is "many"');
+  expect(stderr).toContain('loaders (given as flag) is "many"');
 });
 
 it('each command has --help with examples', async () => {

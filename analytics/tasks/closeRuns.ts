@@ -2,17 +2,12 @@ import type pg from 'pg';
 import { closeHotRun, dropEmptyRuns, readyClosedRuns } from '../runs.ts';
 import { JobLock, repeat, withJobLock } from '../session.ts';
 
-/**
- * A lookup reads the rows of the hot run one by one: 6 MB take some 5 ms. Closing it more often than that makes runs so
- * small that merging them costs more; past the larger size it is closed at once.
- */
+/** A lookup reads the rows of the hot run one by one: so many take some 5 ms. Smaller ones would have to be merged once more. */
 const HOT_BYTES = 6 << 20;
-const HOT_SECONDS = 10;
-const LARGEST_HOT_BYTES = 96 << 20;
 const PAUSE_MS = 500;
 
 export interface CloseOptions {
-  /** Close the hot run whatever its size. */
+  /** Close the hot run whatever its size, if it has rows. */
   readonly isFinal?: boolean | undefined;
   /** Look again for this long. */
   readonly forMs?: number | undefined;
@@ -30,9 +25,7 @@ export async function closeRuns(pool: pg.Pool, options: CloseOptions = {}): Prom
     await client.query('set max_parallel_maintenance_workers = 0'); // one thread: the other ones load
     let count = 0;
     await repeat({ forMs, pauseMs: PAUSE_MS, signal }, async () => {
-      if (isFinal) await closeHotRun(client, { bytes: 1, seconds: 0 });
-      else if (!(await closeHotRun(client, { bytes: HOT_BYTES, seconds: HOT_SECONDS })))
-        await closeHotRun(client, { bytes: LARGEST_HOT_BYTES, seconds: 0 });
+      await closeHotRun(client, isFinal ? 1 : HOT_BYTES);
       count += await readyClosedRuns(client, signal);
       await dropEmptyRuns(client); // they have no index: lookups read them through
     });

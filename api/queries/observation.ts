@@ -34,7 +34,7 @@ export interface Window {
 }
 
 /** A little earlier than merging does it, so that no merged piece spans two periods. */
-export const PERIOD_SQL = periodSql(2);
+export const PERIOD_SQL = periodSql(days => `date_trunc('day', now(), 'UTC') - interval '${days - 2} days'`);
 
 /** Whether a piece is of a zone file: its source is one of those, which are few and looked up once. */
 export const IS_ZONE_SQL = `source_id = any (array(select source_id from public.rrset_source where kind = 'zone'))`;

@@ -7,15 +7,15 @@ import { LoadPool } from './pool.ts';
 export interface LoadOptions {
   /** Name of the exporter for all files; by default from each file's name. */
   readonly exporterName?: string | undefined;
-  readonly threads?: number | undefined;
+  readonly loaders?: number | undefined;
   /** Octets committed of one file. */
   readonly progress?: ((path: string, position: number, size: number | undefined) => void) | undefined;
   /** Called as each file ends. */
   readonly done?: ((report: FileReport) => void) | undefined;
 }
 
-/** Files loaded at the same time by each thread. */
-const FILES_PER_THREAD = 2;
+/** Files loaded at the same time by each process. */
+const FILES_PER_LOADER = 2;
 const IPFIX_NAME = /\.(?:ipfix|yaf|med|dat)(?:\.gz)?$/i;
 
 /** Files below the paths: a file as it is named, of a directory those that look like IPFIX, in the order of their names. */
@@ -36,8 +36,8 @@ export async function loadFiles(
   options: LoadOptions = {},
 ): Promise<FileReport[]> {
   const files = filesBelow(paths);
-  const threads = Math.max(1, Math.min(options.threads ?? 2, files.length));
-  const pool = new LoadPool(databaseUrl, threads);
+  const loaders = Math.max(1, Math.min(options.loaders ?? 2, files.length));
+  const pool = new LoadPool(databaseUrl, loaders);
   const reports: FileReport[] = [];
   try {
     const queue = files.entries();
@@ -48,7 +48,7 @@ export async function loadFiles(
         reports[i] = report;
       }
     };
-    await Promise.all(Array.from({ length: threads * FILES_PER_THREAD }, takeNext));
+    await Promise.all(Array.from({ length: loaders * FILES_PER_LOADER }, takeNext));
   } finally {
     await pool.close();
   }

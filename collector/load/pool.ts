@@ -1,10 +1,9 @@
-import { once } from 'node:events';
 import { availableParallelism } from 'node:os';
-import { Worker } from 'node:worker_threads';
-import { sibling } from '../../common/sibling.ts';
+import { log } from '../../common/log.ts';
+import { Subprocess } from '../../common/subprocess.ts';
 import type { FileOrigin } from './ledger.ts';
 import type { FileReport } from './loadFile.ts';
-import type { FromWorker, ToWorker } from './worker.ts';
+import type { FromWorker, ToWorker, WorkerOptions } from './worker.ts';
 
 /** A file could not be loaded at all; `code` is the system's or LoadStopped. */
 export class LoadError extends Error {
@@ -33,65 +32,42 @@ interface Task {
 }
 
 /**
- * Memory of one thread. Left to itself V8 lets the young generation grow to 100 MB, most of it garbage; half of that
- * loads as fast, a quarter 6 % slower (test/bench, "load"). The old one holds templates and what waits for them,
- * some 20 MB; a file that needs far more ends its thread, not the process.
+ * Memory of one process, in MB. Left to itself V8 lets the young generation, three semi-spaces, grow to 100 MB, most
+ * of it garbage; half of that loads as fast, a quarter 6 % slower (test/bench, "load"). The old one holds templates
+ * and what waits for them, some 20 MB; a file that needs far more ends its process.
  */
-const HEAP = { maxYoungGenerationSizeMb: 48, maxOldGenerationSizeMb: 512 };
+const HEAP = ['--max-semi-space-size=16', '--max-old-space-size=512'];
 
-/** How long a thread may take to end by itself. */
+/** How long a process may take to end by itself. */
 const PATIENCE_MS = 10_000;
 
-/** A load thread and the files it has. */
-interface Thread {
-  readonly worker: Worker;
+/** A loading process and the files it has. */
+interface Loader {
+  readonly subprocess: Subprocess<ToWorker, FromWorker>;
   readonly tasks: Map<number, Task>;
 }
 
-/** Worker threads that load files, several at once. */
+/** Processes that load files, several at once. */
 export class LoadPool {
-  readonly #databaseUrl: string;
-  readonly #threads: Thread[];
+  readonly #loaders: readonly Loader[];
   #nextTask = 1;
   #isClosing = false;
 
-  constructor(databaseUrl: string, threads = Math.min(4, availableParallelism())) {
-    this.#databaseUrl = databaseUrl;
-    this.#threads = Array.from({ length: threads }, (_, i) => this.#start(i));
+  constructor(databaseUrl: string, loaders = Math.min(4, availableParallelism())) {
+    this.#loaders = Array.from({ length: loaders }, () => startLoader({ databaseUrl }));
   }
 
-  /** A thread that ends by itself is replaced; its files fail, and the ledger knows where they go on. */
-  #start(place: number): Thread {
-    const worker = new Worker(sibling(import.meta.url, 'worker'), {
-      workerData: { databaseUrl: this.#databaseUrl },
-      resourceLimits: HEAP,
-    });
-    const tasks = new Map<number, Task>();
-    worker.on('message', (message: FromWorker) => received(tasks, message));
-    worker.on('error', error => failAll(tasks, error));
-    worker.on('exit', code => {
-      const reason = this.#isClosing ? 'LoadStopped' : undefined;
-      failAll(tasks, new LoadError(`the load thread ended with code ${code}`, reason));
-      if (!this.#isClosing) this.#threads[place] = this.#start(place);
-    });
-    return { worker, tasks };
-  }
-
-  /** Files that are being loaded. */
-  get active(): number {
-    return this.#threads.reduce((sum, { tasks }) => sum + tasks.size, 0);
-  }
-
-  /** Loads a file on the thread that has least to do. @param grows it is still being written: see `Loading` */
+  /** Loads a file in the process that has least to do. @param grows it is still being written: see `Loading` */
   load(origin: FileOrigin, options: { grows?: boolean; progress?: Task['progress'] } = {}): Loading {
-    const { worker, tasks } = this.#threads.reduce((least, each) =>
+    const { subprocess, tasks } = this.#loaders.reduce((least, each) =>
       each.tasks.size < least.tasks.size ? each : least,
     );
     const task = this.#nextTask++;
-    const tell = (message: ToWorker): void => worker.postMessage(message);
-    const report = new Promise<FileReport>((resolve, reject) =>
-      tasks.set(task, { resolve, reject, progress: options.progress }),
-    );
+    const tell = (message: ToWorker): void => subprocess.send(message);
+    const report = new Promise<FileReport>((resolve, reject) => {
+      if (this.#isClosing) reject(stopped());
+      else tasks.set(task, { resolve, reject, progress: options.progress });
+    });
     tell({ type: 'load', task, origin, grows: options.grows === true });
     return {
       report,
@@ -104,15 +80,32 @@ export class LoadPool {
   async close(): Promise<void> {
     this.#isClosing = true;
     await Promise.all(
-      this.#threads.map(async ({ worker }) => {
-        const ended = once(worker, 'exit').catch(() => {}); // its error is reported to its files
-        worker.postMessage({ type: 'stop' } satisfies ToWorker);
-        const late = setTimeout(() => void worker.terminate(), PATIENCE_MS);
-        await ended;
-        clearTimeout(late);
+      this.#loaders.map(async ({ subprocess, tasks }) => {
+        await subprocess.stop();
+        failAll(tasks, stopped());
       }),
     );
   }
+}
+
+/** One that ends by itself is replaced; its files fail, and the ledger knows where they go on. */
+function startLoader(options: WorkerOptions): Loader {
+  const tasks = new Map<number, Task>();
+  const subprocess = new Subprocess<ToWorker, FromWorker>(new URL('./worker', import.meta.url), {
+    options,
+    flags: HEAP,
+    patienceMs: PATIENCE_MS,
+    received: message => received(tasks, message),
+    failed(how) {
+      log.error({ files: tasks.size }, `a loading process ${how}, another one takes its place`);
+      failAll(tasks, new LoadError(`the loading process ${how}`, undefined));
+    },
+  });
+  return { subprocess, tasks };
+}
+
+function stopped(): LoadError {
+  return new LoadError('loading was stopped', 'LoadStopped');
 }
 
 function received(tasks: Map<number, Task>, message: FromWorker): void {

@@ -1,15 +1,20 @@
-import { parentPort, workerData } from 'node:worker_threads';
+import { setPriority } from 'node:os';
+import { giveWay, Niceness } from '../../common/niceness.ts';
 import { openPool } from '../../common/pool.ts';
+import type { Parent } from '../../common/subprocess.ts';
 import { Partitions } from '../store/partitions.ts';
 import type { FileOrigin } from './ledger.ts';
 import { type FileReport, type GrowingFile, loadFile } from './loadFile.ts';
+
+export interface WorkerOptions {
+  readonly databaseUrl: string;
+}
 
 /** What the pool tells a worker. */
 export type ToWorker =
   | { readonly type: 'load'; readonly task: number; readonly origin: FileOrigin; readonly grows: boolean }
   | { readonly type: 'grown'; readonly task: number; readonly size: number }
-  | { readonly type: 'closed'; readonly task: number; readonly size: number }
-  | { readonly type: 'stop' };
+  | { readonly type: 'closed'; readonly task: number; readonly size: number };
 
 /** What a worker tells the pool. */
 export type FromWorker =
@@ -73,68 +78,64 @@ class GrowingSegment implements GrowingFile {
   }
 }
 
-const port = parentPort;
-if (port === null) throw new Error('this module runs as a worker thread');
-// the pool starts this module with exactly this
-const { databaseUrl } = workerData as { databaseUrl: string };
-const pool = openPool(databaseUrl, { max: CONNECTIONS, application_name: 'dnstrail load' });
-const partitions = new Partitions(pool);
-const growing = new Map<number, GrowingSegment>();
-const stop = new AbortController();
-let running = 0;
+/** Loads the files it is told to, until it is told to stop: after the batches that are under way then. */
+export async function run({
+  options,
+  messages,
+  stopping,
+  send,
+}: Parent<WorkerOptions, ToWorker, FromWorker>): Promise<void> {
+  setPriority(Niceness.loading);
+  const pool = openPool(options.databaseUrl, {
+    max: CONNECTIONS,
+    application_name: 'dnstrail load',
+    onConnect: client => giveWay(client, Niceness.loading),
+  });
+  const partitions = new Partitions(pool);
+  const growing = new Map<number, GrowingSegment>();
+  const running = new Set<Promise<void>>();
 
-function send(message: FromWorker): void {
-  port?.postMessage(message);
-}
+  const load = async (task: number, origin: FileOrigin, grows: boolean): Promise<void> => {
+    const file = grows ? new GrowingSegment() : undefined;
+    if (file !== undefined) growing.set(task, file);
+    try {
+      const report = await loadFile(origin, {
+        pool,
+        partitions,
+        batchBytes: () =>
+          Math.max(SMALLEST_BATCH_BYTES, Math.min(LARGEST_BATCH_BYTES, BATCH_BYTES_TOTAL / running.size)),
+        mostGroups: () => Math.max(SMALLEST_GROUPS, GROUPS_TOTAL / running.size),
+        progress: (position, size) => send({ type: 'progress', task, position, size }),
+        follow: file,
+        signal: stopping,
+      });
+      send({ type: 'done', task, report });
+    } catch (error) {
+      const { name, message } = error instanceof Error ? error : new Error(String(error));
+      const code = error instanceof Error && 'code' in error ? String(error.code) : undefined;
+      send({ type: 'error', task, name, message, code });
+    } finally {
+      growing.delete(task);
+    }
+  };
 
-async function load(task: number, origin: FileOrigin, grows: boolean): Promise<void> {
-  const file = grows ? new GrowingSegment() : undefined;
-  if (file !== undefined) growing.set(task, file);
-  running++;
-  try {
-    const report = await loadFile(origin, {
-      pool,
-      partitions,
-      batchBytes: () =>
-        Math.max(SMALLEST_BATCH_BYTES, Math.min(LARGEST_BATCH_BYTES, BATCH_BYTES_TOTAL / running)),
-      mostGroups: () => Math.max(SMALLEST_GROUPS, GROUPS_TOTAL / running),
-      progress: (position, size) => send({ type: 'progress', task, position, size }),
-      follow: file,
-      signal: stop.signal,
-    });
-    send({ type: 'done', task, report });
-  } catch (error) {
-    const { name, message } = error instanceof Error ? error : new Error(String(error));
-    const code = error instanceof Error && 'code' in error ? String(error.code) : undefined;
-    send({ type: 'error', task, name, message, code });
-  } finally {
-    running--;
-    growing.delete(task);
-    await endIfStopped();
+  for await (const message of messages) {
+    switch (message.type) {
+      case 'load': {
+        const loading = load(message.task, message.origin, message.grows).finally(() =>
+          running.delete(loading),
+        );
+        running.add(loading);
+        break;
+      }
+      case 'grown':
+        growing.get(message.task)?.grown(message.size);
+        break;
+      case 'closed':
+        growing.get(message.task)?.close(message.size);
+    }
   }
-}
-
-/** Ends this thread by itself once nothing is under way: being terminated from outside cuts native work short. */
-async function endIfStopped(): Promise<void> {
-  if (!stop.signal.aborted || running > 0) return;
+  for (const file of growing.values()) file.close(0);
+  await Promise.all(running);
   await pool.end().catch(() => {}); // connections that are lost are closed
-  port?.close();
 }
-
-port.on('message', (message: ToWorker) => {
-  switch (message.type) {
-    case 'load':
-      void load(message.task, message.origin, message.grows);
-      break;
-    case 'grown':
-      growing.get(message.task)?.grown(message.size);
-      break;
-    case 'closed':
-      growing.get(message.task)?.close(message.size);
-      break;
-    case 'stop':
-      stop.abort();
-      for (const file of growing.values()) file.close(0);
-      void endIfStopped();
-  }
-});

@@ -17,7 +17,7 @@ const LONGEST_FIXED = 24;
 const SMALLEST = 1 << 16;
 
 /**
- * Memory of rows that the database has, for the next rows of this thread: the pages of new memory cost more than
+ * Memory of rows that the database has, for the next rows of this process: the pages of new memory cost more than
  * writing the rows into them does.
  */
 const spare: Buffer[] = [];

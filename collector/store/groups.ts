@@ -42,7 +42,7 @@ export interface ForeignRrset {
 }
 
 /**
- * Groups that the database has, for the next observations of this thread: new memory of this size costs collections of
+ * Groups that the database has, for the next observations of this process: new memory of this size costs collections of
  * garbage.
  */
 const spare: Groups[] = [];

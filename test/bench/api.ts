@@ -1,11 +1,14 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
-import { Agent, get } from 'node:http';
+import { Agent } from 'node:http';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
 import pg from 'pg';
+import { Subprocess } from '../../common/subprocess.ts';
+import { ask } from './ask.ts';
+import type { CrowdOptions, CrowdReport } from './crowd.ts';
 import { type Figure, figure, quantile, type Result, result } from './measure.ts';
 import type { StoredStream, StreamFile } from './scale.ts';
 import { ZONE_PATTERN } from './stream.ts';
@@ -13,8 +16,10 @@ import { ZONE_PATTERN } from './stream.ts';
 const CLIENTS = 200;
 /** Rows of one answer at most. */
 const MOST_ROWS = 1000;
-/** Written before the clock starts; more are written while others are loaded. */
-const FILES_AHEAD = 3;
+/** A query may take 60 s. */
+const CROWD_PATIENCE_MS = 90_000;
+/** Files are written before the clock starts, for more than two cores load; loading ends early should they not last. */
+const MOST_RRS_PER_SECOND = 250_000;
 
 interface Question {
   readonly name: string;
@@ -62,30 +67,30 @@ export async function api(
       slowest = Math.max(slowest, quantile(warm, 0.95));
       asked.push(...quantiles(question.name, warm), ...quantiles(`${question.name}, first time`, cold));
     }
-    const alone = await ingest(stored, seconds);
-    const first = new Crowd(server, subjects);
-    await delay(seconds * 1000);
-    const quiet = await first.leave();
+    const alone = await ingest(stored, await writeFiles(stored, seconds), seconds);
+    const targets = subjects.flatMap(subject => questions.map(({ target }) => target(subject)));
+    const { told: quiet } = await withCrowd(server, targets, () => delay(seconds * 1000));
     const before = server.residentBytes();
-    const crowd = new Crowd(server, subjects);
-    const together = await ingest(stored, seconds);
-    const told = await crowd.leave();
+    const files = await writeFiles(stored, seconds);
+    const { told, result: together } = await withCrowd(server, targets, () => ingest(stored, files, seconds));
     const errors = quiet.errors + told.errors;
     return result(
       'api',
       await stored.recipe({
         subjects: `${subjects.length}: half as often as they are in the records, half from all names and addresses alike`,
         questions: `DNSDB lookups of at most ${MOST_ROWS} rows, pivots of 100; each subject once, then all again; HTTP keep-alive`,
-        clients: `${CLIENTS} at a time for ${seconds} s, and again until the last file is loaded; questions at random without a pause, from this process`,
+        clients: `${CLIENTS} at a time for ${seconds} s, and again until the last file is loaded; questions without a pause, from a process of niceness 19`,
         ingest: 'RRs committed in the same time without clients, and with them',
       }),
       [
         figure('p95, the slowest question', 'ms', [slowest]),
         ...asked,
         figure(`errors of ${CLIENTS} clients`, 'requests', [errors]),
-        figure(`answers to ${CLIENTS} clients`, 'requests/s', [quiet.answers / quiet.seconds]),
+        figure(`answers to ${CLIENTS} clients`, 'requests/s', [quiet.milliseconds.length / quiet.seconds]),
         ...quantiles(`of ${CLIENTS} clients`, quiet.milliseconds),
-        figure(`answers to ${CLIENTS} clients, while loading`, 'requests/s', [told.answers / told.seconds]),
+        figure(`answers to ${CLIENTS} clients, while loading`, 'requests/s', [
+          told.milliseconds.length / told.seconds,
+        ]),
         ...quantiles(`of ${CLIENTS} clients, while loading`, told.milliseconds),
         figure('memory of the API before loading', 'MB', [before / 1e6]),
         figure('memory of the API afterwards', 'MB', [server.residentBytes() / 1e6]),
@@ -100,18 +105,26 @@ export async function api(
   }
 }
 
-/** Files after files for so long. @returns RRs a second */
-async function ingest(stored: StoredStream, seconds: number): Promise<number> {
-  const ahead: StreamFile[] = [];
-  while (ahead.length < FILES_AHEAD) ahead.push(await stored.write());
+/** Enough for so long. */
+async function writeFiles(stored: StoredStream, seconds: number): Promise<StreamFile[]> {
+  const files: StreamFile[] = [];
+  for (let rrs = 0; rrs < seconds * MOST_RRS_PER_SECOND; rrs += files.at(-1)!.rrs)
+    files.push(await stored.write());
+  return files;
+}
+
+/** Loads one file after another for so long. @returns RRs a second */
+async function ingest(stored: StoredStream, files: readonly StreamFile[], seconds: number): Promise<number> {
   const before = stored.rrs;
   const begin = performance.now();
   const isOver = () => performance.now() - begin > seconds * 1000;
-  async function* files(): AsyncGenerator<StreamFile> {
-    yield* ahead;
-    while (!isOver()) yield await stored.write();
+  function* inTime(): Generator<StreamFile> {
+    for (const file of files) {
+      if (isOver()) return;
+      yield file;
+    }
   }
-  await stored.load(files());
+  await stored.load(inTime());
   return ((stored.rrs - before) * 1000) / (performance.now() - begin);
 }
 
@@ -121,17 +134,17 @@ async function askAll(
   subjects: readonly Subject[],
 ): Promise<{ cold: number[]; warm: number[] }> {
   const agent = new Agent({ keepAlive: true, maxSockets: 1 });
-  const ask = async (): Promise<number[]> => {
+  const askEach = async (): Promise<number[]> => {
     const milliseconds: number[] = [];
     for (const subject of subjects) {
       const begin = performance.now();
-      const error = await server.ask(target(subject), agent);
+      const error = await ask(server.port, target(subject), agent);
       if (error !== undefined) throw new Error(`${target(subject)}: ${error}`);
       milliseconds.push(performance.now() - begin);
     }
     return milliseconds;
   };
-  const times = { cold: await ask(), warm: await ask() };
+  const times = { cold: await askEach(), warm: await askEach() };
   agent.destroy();
   return times;
 }
@@ -142,54 +155,39 @@ function quantiles(name: string, milliseconds: readonly number[]): Figure[] {
   );
 }
 
-/** Clients that ask until they leave. */
-class Crowd {
-  readonly #milliseconds: number[] = [];
-  readonly #begin = performance.now();
-  readonly #clients: readonly Promise<void>[];
-  #errors = 0;
-  #example = '';
-  #isLeaving = false;
-
-  constructor(server: Served, subjects: readonly Subject[]) {
-    const agent = new Agent({ keepAlive: true, maxSockets: CLIENTS });
-    this.#clients = Array.from({ length: CLIENTS }, async (_, client) => {
-      for (let i = client; !this.#isLeaving; i += 7919) {
-        const { target } = questions[i % questions.length]!; // of an array that is not empty
-        const path = target(subjects[i % subjects.length]!);
-        const begin = performance.now();
-        const error = await server.ask(path, agent);
-        this.#milliseconds.push(performance.now() - begin);
-        if (error === undefined) continue;
-        this.#errors++;
-        this.#example = `${path}: ${error}`;
-      }
-    });
-  }
-
-  async leave() {
-    this.#isLeaving = true;
-    const seconds = (performance.now() - this.#begin) / 1000;
-    const answers = this.#milliseconds.length;
-    await Promise.all(this.#clients);
-    return {
-      seconds,
-      answers,
-      errors: this.#errors,
-      example: this.#example,
-      milliseconds: this.#milliseconds,
-    };
+/** Lets a crowd ask until `during` is done. */
+async function withCrowd<T>(
+  server: Served,
+  targets: readonly string[],
+  during: () => Promise<T>,
+): Promise<{ told: CrowdReport; result: T }> {
+  const report = Promise.withResolvers<CrowdReport>();
+  const crowd = new Subprocess<never, CrowdReport>(new URL('./crowd', import.meta.url), {
+    options: { port: server.port, targets, clients: CLIENTS } satisfies CrowdOptions,
+    patienceMs: CROWD_PATIENCE_MS,
+    received: report.resolve,
+    failed: how => report.reject(new Error(`the process of the clients ${how}`)),
+  });
+  try {
+    const result = await Promise.race([
+      during(),
+      report.promise.then(() => Promise.reject(new Error('they left'))),
+    ]);
+    await crowd.stop();
+    return { told: await report.promise, result };
+  } finally {
+    await crowd.stop();
   }
 }
 
 /** `dnstrail serve` on a port of its own. */
 class Served {
   readonly #process: ChildProcess;
-  readonly #port: number;
+  readonly port: number;
 
   private constructor(process: ChildProcess, port: number) {
     this.#process = process;
-    this.#port = port;
+    this.port = port;
   }
 
   static async start(databaseUrl: string): Promise<Served> {
@@ -203,24 +201,6 @@ class Served {
       if (port !== undefined) return new Served(child, Number(port));
     }
     throw new Error('the query API did not start');
-  }
-
-  /** @returns what was wrong with the answer, if anything */
-  ask(path: string, agent: Agent): Promise<string | undefined> {
-    return new Promise(resolve => {
-      const sent = get({ port: this.#port, path, agent }, response => {
-        let end = '';
-        response.setEncoding('latin1').on('data', (chunk: string) => {
-          end = (end + chunk).slice(-200);
-        });
-        response.on('error', error => resolve(String(error)));
-        response.on('end', () => {
-          const isWhole = /"cond":"(succeeded|limited)"|"next":null\}/.test(end);
-          resolve(response.statusCode === 200 && isWhole ? undefined : `${response.statusCode} ${end}`);
-        });
-      });
-      sent.on('error', error => resolve(String(error)));
-    });
   }
 
   residentBytes(): number {

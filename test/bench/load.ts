@@ -24,7 +24,7 @@ import { copyRows, type EncodedRows, encodeRows } from './rawCopy.ts';
 const CONNECTIONS = 3;
 
 /**
- * File → committed rows, checkpoint and ledger, by one loader thread as the collector runs it; embedded PostgreSQL with
+ * File → committed rows, checkpoint and ledger, by one loading process as the collector runs it; embedded PostgreSQL with
  * durable commits in a fresh home. Each run loads the same records as new content: a message without records in
  * front makes it a different file. After each, the baseline sends the same encoded rows by COPY: nothing is decoded.
  */
@@ -45,7 +45,7 @@ export function load(input: Input, runs: number): Promise<Result> {
       }
       const recipe = recipeOf(input, {
         runs,
-        threads: 1,
+        loaders: 1,
         connections: CONNECTIONS,
         ...(await serverRecipe(pool)),
       });
@@ -56,7 +56,7 @@ export function load(input: Input, runs: number): Promise<Result> {
   });
 }
 
-/** The first run of either apart: threads, connections and compiled code are new then. */
+/** The first run of either apart: connections and compiled code are new then. */
 function figures(input: Input, rows: EncodedRows, own: readonly Run[], raw: readonly Run[]): Figure[] {
   const load = rates('load', input, own.slice(1));
   const [first] = rates('load, first file of a new process', input, own.slice(0, 1));

@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { availableParallelism, cpus, loadavg } from 'node:os';
+import { nodeChildren } from '../support/nodeChildren.ts';
 import type { Input } from './input.ts';
 
 /** One measured quantity. */
@@ -23,18 +24,23 @@ export type Recipe = Readonly<Record<string, string | number>>;
 /** What one run took. */
 export interface Run {
   readonly seconds: number;
-  /** CPU time of all threads of this process. */
+  /** CPU time of this process and of those that load for it; not of the server. */
   readonly cpuSeconds: number;
 }
 
 /** Runs something once and takes its time. */
 export async function timed(run: () => unknown): Promise<Run> {
-  const cpu = process.cpuUsage();
+  const cpuBefore = cpuSeconds();
   const begin = performance.now();
   await run();
   const seconds = (performance.now() - begin) / 1000;
-  const { user, system } = process.cpuUsage(cpu);
-  return { seconds, cpuSeconds: (user + system) / 1e6 };
+  return { seconds, cpuSeconds: cpuSeconds() - cpuBefore };
+}
+
+/** So far, of this process and the Node processes it has started, while these run. */
+function cpuSeconds(): number {
+  const { user, system } = process.cpuUsage();
+  return nodeChildren().reduce((sum, child) => sum + child.cpuSeconds, (user + system) / 1e6);
 }
 
 export function figure(name: string, unit: string, runs: readonly number[]): Figure {
@@ -53,7 +59,7 @@ export function rates(
     figure(name, 'RRs/s', per(rrs)),
     figure(name, 'flows/s', per(flows)),
     figure(name, 'MB/s', per(bytes / 1e6)),
-    figure(name, 'RRs per CPU second of this process', perCpu),
+    figure(name, 'RRs per CPU second of our processes', perCpu),
   ];
 }
 

@@ -113,7 +113,7 @@ async function storeInTurn(
     const messages = [...plainFlowStream(PLAIN_FLOWS)];
     storers.push(await fileStorer(database, messages, directory));
     storers.push(await tcpStorer(database, messages, directory));
-    // the first time apart: threads, connections, partitions and compiled code are new then
+    // the first time apart: connections, partitions and compiled code are new then
     for (const storer of storers) await storeOnce(storer);
     if (withNfacctd) storers.push(await nfacctdStorer(database, messages, directory));
     const runs = storers.map((): Stored[] => []);
@@ -185,7 +185,7 @@ async function sumsOf(pool: pg.Pool, sql: string): Promise<string> {
   return rows.join();
 }
 
-/** Storing all plain flows by this process and the server. */
+/** Storing all plain flows by our processes and the server. */
 async function measured(database: Database, store: () => Promise<void>): Promise<Stored> {
   const cpu = () => treeCpuSeconds(process.pid, serverPid(database));
   const cpuBefore = cpu();
@@ -198,7 +198,7 @@ function serverPid(database: Database): number {
   return Number.parseInt(readFileSync(join(dataDirectory, 'postmaster.pid'), 'latin1'), 10);
 }
 
-/** The loader, one thread as for every file. */
+/** The loader, one process as for every file. */
 async function fileStorer(
   database: Database,
   messages: readonly Buffer[],

@@ -21,7 +21,7 @@ import { treeCpuSeconds } from './treeCpu.ts';
 /** About a million RRs. */
 const FLOWS_PER_FILE = 292_000;
 const RRS_PER_FLOW = 3.43;
-/** Files loaded at the same time, each by a thread of its own, as a collector on two cores does. */
+/** Files loaded at the same time, each by a process of its own, as a collector on two cores does. */
 const FILES_AT_ONCE = 2;
 /** The silent end of the last day, so that no flow of it falls into a day that is not over. */
 const SILENT_MS = 3_600_000;
@@ -42,7 +42,7 @@ export interface StreamFile extends StreamCounts {
 
 /**
  * A database of its own that is filled with generated traffic: file after file of about a million RRs, in the order of
- * their time, by load threads, while the jobs seal days and merge runs.
+ * their time, by loading processes, while the jobs seal days and merge runs.
  */
 export class StoredStream {
   readonly #directory: string;
@@ -83,7 +83,7 @@ export class StoredStream {
     return this.#database.url;
   }
 
-  /** CPU seconds of this process and of the server since they began. */
+  /** CPU seconds of this process, of those that load for it and of the server since they began. */
   cpuSeconds(): number {
     const file = join(this.#database.embedded!.dataDirectory, 'postmaster.pid'); // opened with a home
     return treeCpuSeconds(process.pid, Number.parseInt(readFileSync(file, 'latin1'), 10));
@@ -94,7 +94,7 @@ export class StoredStream {
     return this.#rrs;
   }
 
-  /** Loads a file of an earlier day: starts threads, opens connections and compiles what other files are measured with. */
+  /** Loads a file of an earlier day: opens connections and compiles what other files are measured with. */
   async warmUp(): Promise<void> {
     await this.load([
       await this.#writeFile({ seed: FIRST_PROBE_SEED, start: this.#start - 2 * DAY_MS, days: 0.5 }),
@@ -210,7 +210,7 @@ export class StoredStream {
     return {
       stream: `${GROWING_STREAM_MAKE}; over ${this.#days} days ending yesterday, seed = number of the file before it`,
       stored: `${this.#rrs} RRs in ${this.#files} files, ${this.#bytes} octets`,
-      loaded: `${FILES_AT_ONCE} files at once by a load thread each`,
+      loaded: `${FILES_AT_ONCE} files at once by a loading process each`,
       jobs:
         `seal every ${PAUSE_MS.seal} ms days without new rows for ${SEAL_AFTER_SECONDS} s, ` +
         `close_runs ${PAUSE_MS.close} ms and merge_runs ${PAUSE_MS.merge} ms after the last; not detect`,

@@ -1,4 +1,5 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
+import { fieldsOfStat } from '../support/nodeChildren.ts';
 
 /** Linux counts the times of /proc in hundredths of a second on every common machine. */
 const TICKS_PER_SECOND = 100;
@@ -26,7 +27,7 @@ function readProcesses(): Map<number, Process> {
   const processes = new Map<number, Process>();
   for (const name of readdirSync('/proc')) {
     if (!/^\d+$/.test(name)) continue;
-    const [, parent, ...fields] = statOf(name);
+    const [, parent, ...fields] = fieldsOfStat(name);
     const [user, system, childrenUser, childrenSystem] = fields.slice(9).map(Number);
     if (childrenSystem !== undefined)
       processes.set(Number(name), {
@@ -35,14 +36,4 @@ function readProcesses(): Map<number, Process> {
       });
   }
   return processes;
-}
-
-/** Fields of /proc/PID/stat from the third, the state; none when the process has ended. */
-function statOf(id: string): string[] {
-  try {
-    const line = readFileSync(`/proc/${id}/stat`, 'latin1');
-    return line.slice(line.lastIndexOf(')') + 2).split(' '); // the second is a name in parentheses, with any character
-  } catch {
-    return [];
-  }
 }

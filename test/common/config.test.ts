@@ -21,18 +21,18 @@ describe('readConfig', () => {
       listen: { host: '127.0.0.1', port: 18000 },
       afterLoad: 'archive',
       journalQuota: 10e9,
-      threads: 2,
+      loaders: 2,
     });
   });
 
   it('lets a flag beat the environment, the environment the file, the file the default', () => {
-    const path = file('{"threads": 3, "settleSeconds": 4, "staleSeconds": 5}');
+    const path = file('{"loaders": 3, "settleSeconds": 4, "staleSeconds": 5}');
     const config = readConfig(
-      { threads: '9' },
-      { DNSTRAIL_THREADS: '8', DNSTRAIL_SETTLE_SECONDS: '7' },
+      { loaders: '9' },
+      { DNSTRAIL_LOADERS: '8', DNSTRAIL_SETTLE_SECONDS: '7' },
       path,
     );
-    expect(config).toMatchObject({ threads: 9, settleSeconds: 7, staleSeconds: 5 });
+    expect(config).toMatchObject({ loaders: 9, settleSeconds: 7, staleSeconds: 5 });
   });
 
   it.each([
@@ -58,7 +58,7 @@ describe('readConfig', () => {
       /listen \(given as flag\) is "127\.0\.0\.1:99999": must be an address and port/,
     ],
     [{}, { DNSTRAIL_AFTER_LOAD: 'burn' }, /afterLoad \(from DNSTRAIL_AFTER_LOAD\) is "burn"/],
-    [{ threads: 'many' }, {}, /threads \(given as flag\) is "many"/],
+    [{ loaders: 'many' }, {}, /loaders \(given as flag\) is "many"/],
     [{ databaseUrl: 'mysql://x' }, {}, /must be a URL that begins with postgres/],
     [{ journalQuota: 'lots' }, {}, /a number of octets such as 500MB/],
   ])('names the setting, its source, its value and what is allowed: %o %o', (flags, environment, message) => {
@@ -67,7 +67,7 @@ describe('readConfig', () => {
   });
 
   it.each([
-    ['{"thread": 1}', /unknown keys thread; known are home,/],
+    ['{"loader": 1}', /unknown keys loader; known are home,/],
     ['[1]', /must hold one JSON object/],
     ['{', /is not JSON/],
   ])('refuses a file of %s', (content, message) => {

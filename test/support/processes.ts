@@ -12,21 +12,33 @@ const program = path.join(import.meta.dirname, '../../dnstrail.ts');
 
 /** A dnstrail in a process of its own. */
 export interface Program {
+  readonly pid: number;
   readonly exited: Promise<{ readonly code: number | null; readonly signal: NodeJS.Signals | null }>;
   /** @throws Error with what it wrote to standard error, if it has ended */
   mustRun(): void;
   readonly stdout: () => string;
   readonly stderr: () => string;
-  /** Sends a signal and waits for the end. @throws Error with what it wrote, if it had to be killed */
+  /** Sends a signal, to its whole group if it has one, and waits for the end. @throws Error with what it wrote, if it had to be killed */
   end(signal: NodeJS.Signals): Promise<{ readonly code: number | null }>;
 }
 
-/** Starts `dnstrail ARGS`. @param env beside our own environment */
-export function runDnstrail(args: readonly string[], env: Readonly<Record<string, string>>): Program {
+/**
+ * Starts `dnstrail ARGS`.
+ * @param env beside our own environment
+ * @param options.hasGroup it gets a process group of its own, as from a terminal; our own Ctrl-C does not reach it
+ */
+export function runDnstrail(
+  args: readonly string[],
+  env: Readonly<Record<string, string>>,
+  { hasGroup = false }: { hasGroup?: boolean } = {},
+): Program {
   const child = spawn(process.execPath, [program, ...args], {
     env: { ...process.env, DNSTRAIL_LOG: 'warn', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
+    detached: hasGroup,
   });
+  const { pid } = child;
+  if (pid === undefined) throw new Error('dnstrail could not be started');
   let stdout = '';
   let stderr = '';
   child.stdout.setEncoding('utf8').on('data', text => (stdout += text));
@@ -37,6 +49,7 @@ export function runDnstrail(args: readonly string[], env: Readonly<Record<string
     return { code, signal };
   });
   return {
+    pid,
     exited,
     mustRun() {
       if (ended !== '') throw new Error(ended);
@@ -44,7 +57,8 @@ export function runDnstrail(args: readonly string[], env: Readonly<Record<string
     stdout: () => stdout,
     stderr: () => stderr,
     async end(signal) {
-      child.kill(signal);
+      if (!hasGroup) child.kill(signal);
+      else if (ended === '') process.kill(-pid, signal);
       const late = setTimeout(() => child.kill('SIGKILL'), PATIENCE_MS);
       const end = await exited;
       clearTimeout(late);

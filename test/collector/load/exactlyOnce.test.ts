@@ -77,7 +77,7 @@ it('loads fifty files at once, the same content in pairs', async () => {
       copy.writeUInt32BE(copy.readUInt32BE(4) + Math.floor(i / 2), 4); // the first export time
       writeFileSync(path.join(directory, `${i}.ipfix`), copy);
     }
-    const found = await loadFiles(database.url, [directory], { threads: 3 });
+    const found = await loadFiles(database.url, [directory], { loaders: 3 });
     const count = (status: string) => found.filter(report => report.status === status).length;
     expect([count('loaded'), count('duplicate')]).toEqual([25, 25]);
     expect(await ledgerProblems(database.pool)).toEqual([]);
