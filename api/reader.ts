@@ -1,6 +1,7 @@
 import type pg from 'pg';
 import { types as builtin } from 'pg';
 import Cursor from 'pg-cursor';
+import type { Gate } from './gate.ts';
 
 /** Rows fetched first, so that the first of them are sent soon, and then at a time. */
 const FIRST_ROWS = 100;
@@ -19,17 +20,19 @@ const types: pg.CustomTypesConfig = {
 export class Reader {
   readonly #pool: pg.Pool;
   readonly #control: pg.Pool;
+  readonly #gate: Gate;
 
   /** @param control sends the cancellations; its connections must not wait for those of `pool` */
-  constructor(pool: pg.Pool, control: pg.Pool) {
+  constructor(pool: pg.Pool, control: pg.Pool, gate: Gate) {
     this.#pool = pool;
     this.#control = control;
+    this.#gate = gate;
   }
 
   /** Connections in use and requests that wait for one. */
   get load(): { readonly busy: number; readonly waiting: number } {
     const { totalCount, idleCount, waitingCount } = this.#pool;
-    return { busy: totalCount - idleCount, waiting: waitingCount };
+    return { busy: totalCount - idleCount, waiting: waitingCount + this.#gate.waiting };
   }
 
   /**
@@ -42,8 +45,11 @@ export class Reader {
     parameters: readonly unknown[],
     signal: AbortSignal,
   ): AsyncGenerator<Row[], void> {
-    signal.throwIfAborted();
-    const client = await this.#pool.connect();
+    const leave = await this.#gate.enter(signal);
+    const client = await this.#pool.connect().catch(error => {
+      leave();
+      throw error;
+    });
     const { processID } = client as unknown as { processID: number }; // of the connection's BackendKeyData; not in the types
     const cancel = (): void =>
       void this.#control.query('select pg_cancel_backend($1)', [processID]).catch(() => {});
@@ -63,6 +69,7 @@ export class Reader {
       signal.throwIfAborted();
       throw error;
     } finally {
+      leave();
       signal.removeEventListener('abort', cancel);
       if (state !== 'failed' && !signal.aborted) await cursor.close().catch(() => {});
       // a cancellation may still be on its way: it must not meet the next one's query
