@@ -23,7 +23,7 @@ const READERS = 16;
  * waits for the processor: after a load, 200 clients kept what had come from being sorted for 16 s with 8 of them at once, for 8 s with 3.
  */
 const READERS_AT_ONCE = 4;
-const MOMENT_MS = 1000;
+const MOMENT_MS = 10_000;
 /** Connections for what writes, and for what only the owner may see. */
 const DESKS = 4;
 const CLOSE_MS = 2_000;

@@ -8,3 +8,12 @@ comment on column public.run.state is 'hot: loaders add rows; closed: they do no
 
 create aggregate public.add_up(bigint) (sfunc = pg_catalog.int8pl, stype = bigint, combinefunc = pg_catalog.int8pl, parallel = safe);
 comment on aggregate public.add_up(bigint) is 'The sum, as bigint: sum() of bigint computes with numeric, which makes adding up runs a fifth slower. Fails beyond 2^63.';
+
+create function public.is_hot_run_full(octets bigint) returns boolean
+language sql stable as $$
+  select exists (select from public.run where state = 'closed' and closed_at > now() - interval '1 minute')
+    and exists (
+      select from public.run
+      where state = 'hot' and pg_relation_size(to_regclass(format('runs.%I', tier || '_' || run_id))) >= octets)
+$$;
+comment on function public.is_hot_run_full(bigint) is 'Whether a table of the hot run is that large while the run before is still being sorted: loaders then wait, as every lookup reads both one by one. When nobody sorts they do not.';

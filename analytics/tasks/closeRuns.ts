@@ -2,8 +2,8 @@ import type pg from 'pg';
 import { closeHotRun, dropEmptyRuns, readyClosedRuns } from '../runs.ts';
 import { JobLock, repeat, withJobLock } from '../session.ts';
 
-/** A lookup reads the rows of the hot run one by one: so many take some 5 ms. Smaller ones would have to be merged once more. */
-const HOT_BYTES = 6 << 20;
+/** A lookup reads the rows of the hot run one by one: so many take some 10 ms. Smaller ones would have to be merged once more. */
+const HOT_BYTES = 12 << 20;
 const PAUSE_MS = 500;
 
 export interface CloseOptions {

@@ -1,6 +1,6 @@
 import type pg from 'pg';
 import { openContent, SourceError } from '../source/content.ts';
-import { copyGroups } from '../store/committer.ts';
+import { copyGroups, waitForRoom } from '../store/committer.ts';
 import { Groups } from '../store/groups.ts';
 import {
   advanceImport,
@@ -118,6 +118,7 @@ export async function commitBatch(
   batch: Batch,
   zoneSourceId: number | undefined,
 ): Promise<void> {
+  await waitForRoom(client);
   await client.query('begin isolation level read committed');
   await copyGroups(client, batch.groups, entry.sourceId);
   if (zoneSourceId !== undefined) await copyGroups(client, batch.zoneGroups, zoneSourceId);

@@ -214,7 +214,7 @@ async function loadFrom(
   const { pool } = context;
   attempt.begun.counts ??= entry.counts;
   const decoder = new FileDecoder(entry.fileId, entry, attempt.rejected, origin.startsMidSession === true);
-  const committer = new Committer(pool, context.partitions, entry.fileId);
+  const committer = new Committer(pool, context.partitions, entry.fileId, context.signal);
   const { suspects } = attempt;
   let unattended = 0;
 

@@ -1,5 +1,6 @@
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import { setTimeout as delay } from 'node:timers/promises';
 import type pg from 'pg';
 import { from as copyFrom } from 'pg-copy-streams';
 import { addressText } from '../map/address.ts';
@@ -28,11 +29,14 @@ export class Committer {
   readonly #pool: pg.Pool;
   readonly #partitions: Partitions;
   readonly #fileId: number;
+  readonly #signal: AbortSignal | undefined;
   readonly #inFlight = new Set<Promise<void>>();
   #last: Promise<void> = Promise.resolve();
   #failure: unknown;
 
-  constructor(pool: pg.Pool, partitions: Partitions, fileId: number) {
+  /** @param signal loading is to stop: what is under way is committed without further waiting */
+  constructor(pool: pg.Pool, partitions: Partitions, fileId: number, signal?: AbortSignal) {
+    this.#signal = signal;
     this.#pool = pool;
     this.#partitions = partitions;
     this.#fileId = fileId;
@@ -69,6 +73,7 @@ export class Committer {
     const client = await this.#pool.connect();
     let broken: Error | undefined;
     try {
+      if (batch.groups !== undefined) await waitForRoom(client, this.#signal);
       await client.query(batch.outcome === undefined ? beginSql : beginDurableSql);
       await copy(client, copyFlowSql, batch.flows);
       await copy(client, copyPacketSql, batch.packets);
@@ -99,6 +104,29 @@ const beginDurableSql = 'begin isolation level read committed';
 async function copy(client: pg.PoolClient, sql: string, rows: CopyBuffer | undefined): Promise<void> {
   if (rows === undefined) return;
   await pipeline(Readable.from([rows.finish()]), client.query(copyFrom(sql)));
+}
+
+/** Of a table of the hot run: three times what it is closed at. A lookup reads through it in some 30 ms. */
+const FULL_BYTES = 36 << 20;
+const ROOM_POLL_MS = 100;
+const LONGEST_WAIT_FOR_ROOM_MS = 30_000;
+
+/**
+ * Waits while observations come faster than they are sorted, outside of any transaction: what is not sorted yet makes
+ * every lookup slower, and so the sorting itself.
+ */
+export async function waitForRoom(client: pg.PoolClient, signal?: AbortSignal): Promise<void> {
+  for (
+    const end = performance.now() + LONGEST_WAIT_FOR_ROOM_MS;
+    performance.now() < end && !signal?.aborted;
+  ) {
+    const { rows } = await client.query<{ is_full: boolean }>(
+      'select public.is_hot_run_full($1) as is_full',
+      [FULL_BYTES],
+    );
+    if (!rows[0]?.is_full) return;
+    await delay(ROOM_POLL_MS);
+  }
 }
 
 /**

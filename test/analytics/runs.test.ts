@@ -5,6 +5,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { readyRuns } from '../../analytics/runs.ts';
 import { closeRuns } from '../../analytics/tasks/closeRuns.ts';
 import { dueRuns, mergeDueRuns } from '../../analytics/tasks/mergeRuns.ts';
+import { waitForRoom } from '../../collector/store/committer.ts';
 import { type TierName, tierNames } from '../../common/tiers.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 
@@ -196,6 +197,39 @@ test('a loader that adds rows keeps its run open, and the next one takes the new
   const { rows } = await database.pool.query('select sum(count)::integer from public.rrset_gravel');
   expect(rows).toEqual([{ sum: 201 }]);
 });
+
+test('who adds rows waits while the hot run is large and the one before is being sorted, not longer', async () => {
+  const isFull = async () =>
+    (await database.pool.query('select public.is_hot_run_full(8192) as full')).rows[0].full;
+  const client = await database.pool.connect();
+  try {
+    await observe(1, 300_000);
+    expect(await isFull()).toBe(false); // nobody sorts
+    await waitForRoom(client);
+    await observe(1, 10);
+    await database.pool.query('select public.next_hot_run()');
+    expect(await isFull()).toBe(false);
+    await observe(1, 300_000);
+    expect(await isFull()).toBe(true);
+    let hasRoom = false;
+    const waiting = waitForRoom(client).then(() => {
+      hasRoom = true;
+    });
+    await delay(300);
+    expect(hasRoom).toBe(false);
+    await closeRuns(database.pool, { isFinal: true });
+    await waiting;
+    await observe(1, 10);
+    await database.pool.query(`select public.next_hot_run()`);
+    await observe(1, 1000);
+    await database.pool.query(
+      `update public.run set closed_at = now() - interval '2 minutes' where state = 'closed'`,
+    );
+    expect(await isFull()).toBe(false); // whoever sorted is gone
+  } finally {
+    client.release();
+  }
+}, 40_000);
 
 test('a process that is killed while it merges has changed nothing, and the next one goes on', async () => {
   await makeRuns(8);
