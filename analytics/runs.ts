@@ -122,7 +122,7 @@ export async function moveRows(
   by: Mover,
 ): Promise<number | undefined> {
   const runId = await emptyRun(client, tier, by);
-  if (!(await waitForReaders(client, tier))) return undefined;
+  if (!(await waitForReaders(client, tier, PATIENCE_MS[by]))) return undefined;
   const tables = from.map(run => `runs.${tier}_${run}`);
   return inTransaction(client, async () => {
     const { rowCount } = await client.query(mergeSql(tier, runId, tables));
@@ -151,15 +151,16 @@ async function emptyRun(client: pg.PoolClient, tier: TierName, state: string): P
   return rows[0]!.run_id; // one row
 }
 
-const PATIENCE_MS = 5000;
+/** Loaders wait for what is added up, and nobody for what is sorted. */
+const PATIENCE_MS: Readonly<Record<Mover, number>> = { 'adding up': 500, sorting: 5000 };
 
 /**
  * Waits for the transactions that have used the tier: one of their statements may have been planned before the new run
  * was there, and see its rows no more than those that were moved into it.
  */
-async function waitForReaders(client: pg.PoolClient, tier: TierName): Promise<boolean> {
+async function waitForReaders(client: pg.PoolClient, tier: TierName, patienceMs: number): Promise<boolean> {
   let readers: readonly string[] | undefined;
-  for (const end = performance.now() + PATIENCE_MS; ; await delay(POLL_MS)) {
+  for (const end = performance.now() + patienceMs; ; await delay(POLL_MS)) {
     const { rows } = await client.query<{ reader: string }>(
       `select distinct virtualtransaction as reader from pg_catalog.pg_locks
        where locktype = 'relation' and relation = $1::regclass and pid <> pg_backend_pid()

@@ -115,16 +115,17 @@ const LONGEST_WAIT_FOR_ROOM_MS = 30_000;
  * Waits while observations come faster than they are sorted, outside of any transaction: what is not sorted yet makes
  * every lookup slower, and so the sorting itself.
  */
-export async function waitForRoom(client: pg.PoolClient, signal?: AbortSignal): Promise<void> {
-  for (
-    const end = performance.now() + LONGEST_WAIT_FOR_ROOM_MS;
-    performance.now() < end && !signal?.aborted;
-  ) {
+export async function waitForRoom(
+  client: pg.PoolClient,
+  signal?: AbortSignal,
+  fullBytes = FULL_BYTES,
+): Promise<void> {
+  for (const end = performance.now() + LONGEST_WAIT_FOR_ROOM_MS; performance.now() < end; ) {
     const { rows } = await client.query<{ is_full: boolean }>(
       'select public.is_hot_run_full($1) as is_full',
-      [FULL_BYTES],
+      [fullBytes],
     );
-    if (!rows[0]?.is_full) return;
+    if (!rows[0]?.is_full || signal?.aborted) return;
     await delay(ROOM_POLL_MS);
   }
 }

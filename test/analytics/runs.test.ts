@@ -203,16 +203,16 @@ test('who adds rows waits while the hot run is large and the one before is being
     (await database.pool.query('select public.is_hot_run_full(8192) as full')).rows[0].full;
   const client = await database.pool.connect();
   try {
-    await observe(1, 300_000);
+    await observe(1, 1000);
     expect(await isFull()).toBe(false); // nobody sorts
-    await waitForRoom(client);
+    await waitForRoom(client, undefined, 8192);
     await observe(1, 10);
     await database.pool.query('select public.next_hot_run()');
     expect(await isFull()).toBe(false);
-    await observe(1, 300_000);
+    await observe(1, 1000);
     expect(await isFull()).toBe(true);
     let hasRoom = false;
-    const waiting = waitForRoom(client).then(() => {
+    const waiting = waitForRoom(client, undefined, 8192).then(() => {
       hasRoom = true;
     });
     await delay(300);
@@ -229,7 +229,7 @@ test('who adds rows waits while the hot run is large and the one before is being
   } finally {
     client.release();
   }
-}, 40_000);
+});
 
 test('a process that is killed while it merges has changed nothing, and the next one goes on', async () => {
   await makeRuns(8);
