@@ -7,7 +7,8 @@ export default defineConfig({
     globalSetup: 'test/support/globalSetup.ts',
     pool: 'forks',
     env: { DNSTRAIL_LOG: 'silent' },
-    testTimeout: 20_000,
-    hookTimeout: 60_000,
+    // for what hangs: a shared machine may be four times slower than usual
+    testTimeout: 60_000,
+    hookTimeout: 120_000,
   },
 });

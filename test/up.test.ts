@@ -23,7 +23,7 @@ it('Ctrl-C ends jobs before their database: `up` with its own PostgreSQL stops c
       expect(up.stdout()).toContain('stopped; nothing is lost');
     }
   });
-}, 60_000);
+});
 
 it('says that the port of the query API is taken, and ends in order', async () => {
   const taken = createServer().listen(0, '127.0.0.1');
@@ -43,7 +43,7 @@ it('says that the port of the query API is taken, and ends in order', async () =
   } finally {
     taken.close();
   }
-}, 60_000);
+});
 
 /** Runs with `up` on a database of its own, with one process that loads and one that runs the jobs. */
 async function withUp(

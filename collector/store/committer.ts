@@ -49,6 +49,8 @@ export class Committer {
    */
   async submit(batch: Batch, explain: (error: unknown) => unknown = error => error): Promise<void> {
     while (this.#inFlight.size >= IN_FLIGHT) await Promise.race(this.#inFlight);
+    // here, where batches come in their order: one that waited later would keep the next, which holds its run, from committing
+    if (batch.groups !== undefined) await waitForRoom(this.#pool, this.#signal);
     if (this.#failure !== undefined) throw this.#failure;
     await this.#partitions.ensure(batch.days, Date.now());
     // takes its connection before anything else: batches of one file get theirs in their order, so none can wait for
@@ -73,7 +75,6 @@ export class Committer {
     const client = await this.#pool.connect();
     let broken: Error | undefined;
     try {
-      if (batch.groups !== undefined) await waitForRoom(client, this.#signal);
       await client.query(batch.outcome === undefined ? beginSql : beginDurableSql);
       await copy(client, copyFlowSql, batch.flows);
       await copy(client, copyPacketSql, batch.packets);
@@ -116,12 +117,12 @@ const LONGEST_WAIT_FOR_ROOM_MS = 30_000;
  * every lookup slower, and so the sorting itself.
  */
 export async function waitForRoom(
-  client: pg.PoolClient,
+  database: pg.Pool | pg.ClientBase,
   signal?: AbortSignal,
   fullBytes = FULL_BYTES,
 ): Promise<void> {
   for (const end = performance.now() + LONGEST_WAIT_FOR_ROOM_MS; performance.now() < end; ) {
-    const { rows } = await client.query<{ is_full: boolean }>(
+    const { rows } = await database.query<{ is_full: boolean }>(
       'select public.is_hot_run_full($1) as is_full',
       [fullBytes],
     );

@@ -119,4 +119,4 @@ test('a worker goes on when the database comes back', async () => {
       await own.close();
     }
   });
-}, 60_000);
+});

@@ -126,7 +126,7 @@ test('a run whose readers do not end is indexed as it is; the next one is added 
   expect(await states()).toEqual({ hot: 4, ready: 8 });
   const { rows } = await database.pool.query('select count(*)::integer from public.rrset_gravel');
   expect(rows).toEqual([{ count: 300 }]);
-}, 20_000);
+});
 
 test('a reader in the middle of a transaction sees the same before, while and after runs are merged', async () => {
   await makeRuns(8);
@@ -255,7 +255,7 @@ test('a process that is killed while it merges has changed nothing, and the next
     await delay(100);
   expect(await contents()).toEqual(before);
   expect(await states()).toMatchObject({ hot: 4, ready: 4 });
-}, 20_000);
+});
 
 test('runs of one size are merged when there are enough of them, the small ones first', () => {
   const run = (runId: number, megabytes: number) => ({ runId, bytes: megabytes * 2 ** 20 });

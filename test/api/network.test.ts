@@ -32,7 +32,7 @@ beforeAll(async () => {
   await detect(api.database.pool, { isUrgent: true });
   subject = (await json(`/detections?${DAY}&kind=tunnelling`)).items[0];
   connection = (await json(`/connections?${DAY}`)).items[0];
-}, 60_000);
+});
 afterAll(async () => {
   await api.close();
   rmSync(folder, { recursive: true });

@@ -319,9 +319,9 @@ it('stores every message of the journal once however often the collector is kill
     { rounds: 3, random: createRandom() },
   );
   expect(figures.messages).toBeGreaterThan(0);
-}, 60_000);
+});
 
 it('receives while PostgreSQL is away, at the start and later, and stores everything once afterwards', async () => {
   const figures = await withServer(server => stopDuringSession(server, createRandom()));
   expect(figures.stops).toBe(4);
-}, 60_000);
+});

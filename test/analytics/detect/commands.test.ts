@@ -80,7 +80,7 @@ test('from what an operator knows to a detection that explains itself, and a mut
   );
   expect(muted.out).toMatch(/^mute 1 until /);
   expect((await dnstrail('detections', '--kind', 'rogue_resolver')).out).toBe('no detections\n');
-}, 60_000);
+});
 
 test('what is wrong is said with its place, and the exit code is not 0', async () => {
   for (const [run, message] of [
@@ -93,4 +93,4 @@ test('what is wrong is said with its place, and the exit code is not 0', async (
     expect(code).not.toBe(0);
     expect(err).toContain(message);
   }
-}, 60_000);
+});

@@ -95,7 +95,7 @@ test('days loaded one by one, in order or not, in parts and all at once give the
     }
     expect(await detections(pool)).toEqual(expected);
   }
-}, 60_000);
+});
 
 test('one detection goes on over windows; a run without new records does nothing', async () => {
   const { pool } = await open();
@@ -231,4 +231,4 @@ test('killed in the middle again and again, the detections are those of an undis
   expect(killed).toBeGreaterThan(1);
   await detect(pool, urgent);
   expect(await detections(pool)).toEqual(expected);
-}, 60_000);
+});

@@ -91,7 +91,7 @@ it('an import that is killed goes on where it was: each line counts once, whoeve
     },
   ]);
   expect(files.reduce((sum, report) => sum + report.lines, 0)).toBeLessThan(lines);
-}, 60_000);
+});
 
 it('an import says what became of each file, and where to look', async () => {
   const again = importFile();
@@ -119,4 +119,4 @@ it('an export ends quietly when its reader has seen enough', async () => {
   ]);
   expect(String(first)).toMatch(/^{"count":1,"time_first":/);
   expect(stderr).toBe('');
-}, 30_000);
+});

@@ -28,7 +28,7 @@ beforeAll(async () => {
   const out = createWriteStream(file);
   await exportCof(observed.pool, {}, out);
   await finished(out.end());
-}, 60_000);
+});
 afterAll(async () => {
   await Promise.all([observed.drop(), taken.drop()]);
   rmSync(folder, { recursive: true });
@@ -78,7 +78,7 @@ describe('what was exported and imported into another database', () => {
     }
     const { rows } = await taken.pool.query('select distinct source_id from rrset');
     expect(rows).toEqual([{ source_id: 1 }]);
-  }, 30_000);
+  });
 
   it('is exported again with its origin, otherwise as it came', async () => {
     const before = readFileSync(file, 'utf8').split('\n').slice(0, -1);

@@ -58,7 +58,7 @@ it('replaces a process that is killed in the middle of a file, and the next load
       await reference.drop();
     }
   });
-}, 60_000);
+});
 
 it('stops what is under way and takes nothing more once it closes; no process stays', async () => {
   await withDirectory(async directory => {

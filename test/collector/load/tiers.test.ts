@@ -22,4 +22,4 @@ it('the deduplicated tiers hold what the records of all fixtures say, also once 
   expect(await tierProblems(database.pool)).toEqual([]);
   expect(await closeRuns(database.pool, { isFinal: true })).toBe(4);
   expect(await tierProblems(database.pool)).toEqual([]);
-}, 60_000);
+});
