@@ -96,7 +96,7 @@ describe.skipIf(browserPath === undefined)('the dashboard', () => {
       acceptDownloads: true,
     });
     page = await context.newPage();
-    page.setDefaultTimeout(6000);
+    page.setDefaultTimeout(30_000);
     page.on('console', message => {
       if (['error', 'warning'].includes(message.type())) complaints.push(message.text());
     });

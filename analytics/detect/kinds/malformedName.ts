@@ -21,13 +21,19 @@ interface Domain {
  * What no host name may be (RFC 952, RFC 1123 section 2.1). Labels that begin with an underscore are names of services
  * (RFC 8552) and well-formed; within a label it is a mistake or a habit.
  */
+const oddities = {
+  is_escaped: `(rrname ~ '[^a-z0-9._-]' and rrname !~ '^[*]\\.')`,
+  is_too_long: `(length(rrname) > 254 or rrname ~ '[a-z0-9_-]{60}')`,
+  has_hyphen: `(rrname ~ '(^|\\.)-' or rrname ~ '-\\.')`,
+  has_underscore: `rrname ~ '[^._][^.]*_'`,
+} as const;
+
 const sql = `
 with odd as (
   select right(rrname, domain_length) as domain, rrname, client, asked, time_first, time_last,
-    rrname ~ '[^a-z0-9._-]' and rrname !~ '^[*]\\.' as is_escaped,
-    length(rrname) > 254 or rrname ~ '[a-z0-9_-]{60}' as is_too_long,
-    rrname ~ '(^|\\.)-' or rrname ~ '-\\.' as has_hyphen,
-    rrname ~ '[^._][^.]*_' as has_underscore
+    ${Object.entries(oddities)
+      .map(([name, condition]) => `${condition} as ${name}`)
+      .join(', ')}
   from public.lookup_hour
   where hour >= $1 and hour < $2
     and ${isOurs('client', '$3', '$4')}
@@ -114,7 +120,7 @@ export const malformedName = defineDetector({
             clients: row.clients,
             some_names: row.examples,
           },
-          query: `select client, rrname, asked, nxdomain, time_first from public.lookup_hour where hour >= ${literal(window.start)} and hour < ${literal(window.end)} and right(rrname, domain_length) = ${literal(row.domain)} and rrname ~ '[^a-z0-9.-]|(^|\\.)-|-\\.' order by time_first`,
+          query: `select client, rrname, asked, nxdomain, time_first from public.lookup_hour where hour >= ${literal(window.start)} and hour < ${literal(window.end)} and right(rrname, domain_length) = ${literal(row.domain)} and (${Object.values(oddities).join(' or ')}) order by time_first`,
         };
       });
   },

@@ -230,6 +230,12 @@ beforeAll(async () => {
       { at: at('14:00:00'), name: 'bad\\001name.odd.net.', client: '10.0.10.1', rcode: 3 },
       { at: at('14:00:00'), name: 'worse\\001name.odd.net.', client: '10.0.10.1', rcode: 3 },
       { at: at('14:01:00'), name: '_ldap._tcp.fine.net.', client: '10.0.10.1', rcode: 3 },
+      ...several(5, i => ({
+        at: at(`14:02:0${i}`),
+        name: `${'verylong'.repeat(7)}abc${i}.long.net.`,
+        client: '10.0.10.2',
+        rcode: 3,
+      })),
       // beaconing; not: a person
       ...several(200, i => ({
         at: Date.parse(at('01:00:00')) + i * 300_000 + Math.floor(next() * 6000),
@@ -315,8 +321,11 @@ test('rebinding tells names of others that point inside', async () => {
   expect(await subjects('rebinding')).toEqual([['attack.org.', null]]);
 });
 
-test('malformed_name tells odd octets, not names of services', async () => {
-  expect(await subjects('malformed_name')).toEqual([['odd.net.', null]]);
+test('malformed_name tells odd octets and labels that nobody writes, not names of services', async () => {
+  expect(await subjects('malformed_name')).toEqual([
+    ['long.net.', null],
+    ['odd.net.', null],
+  ]);
 });
 
 test('beaconing tells regular lookups, not those of people', async () => {
