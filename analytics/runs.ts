@@ -39,7 +39,7 @@ export async function readyClosedRuns(client: pg.PoolClient, signal?: AbortSigna
   for (const { tier, run_id: runId } of rows) {
     await waitForLoaders(client, runId, signal);
     if ((await moveRows(client, tier, [runId], 'adding up')) === undefined)
-      await inTransaction(client, () => makeReady(client, tier, runId));
+      await inTransaction(client, () => makeReady(client, tier, runId, 'adding up'));
   }
   return rows.length;
 }
@@ -62,12 +62,7 @@ async function waitForLoaders(client: pg.PoolClient, runId: number, signal?: Abo
 }
 
 /** Indexes a run that gets no more rows, in a transaction; a closed one only with what every run has, as time presses. */
-async function makeReady(
-  client: pg.PoolClient,
-  tier: TierName,
-  runId: number,
-  by: Mover = 'adding up',
-): Promise<void> {
+async function makeReady(client: pg.PoolClient, tier: TierName, runId: number, by: Mover): Promise<void> {
   const table = `runs.${tier}_${runId}`;
   const { rows } = await client.query<{ bytes: number; has_trigrams: boolean }>(
     `select pg_relation_size($1::regclass)::float8 as bytes,
@@ -106,7 +101,10 @@ export async function readyRuns(client: pg.PoolClient, tier: TierName): Promise<
   return rows.map(({ run_id, bytes }) => ({ runId: run_id, bytes: Number(bytes) }));
 }
 
-/** The job that moves rows; also the state of the run that it moves them to, until then. Each goes on with what it has left. */
+/**
+ * The job that moves rows; also the state of the run that it moves them to, until then. Each goes on with what it has
+ * left.
+ */
 type Mover = 'adding up' | 'sorting';
 
 /**
@@ -137,16 +135,16 @@ export async function moveRows(
 }
 
 /** A new run without rows, or the one that a job which did not come to its end has left. */
-async function emptyRun(client: pg.PoolClient, tier: TierName, state: string): Promise<number> {
+async function emptyRun(client: pg.PoolClient, tier: TierName, by: Mover): Promise<number> {
   const left = await client.query<{ run_id: number }>(
     `select run_id from public.run where tier = $1 and state = $2`,
-    [tier, state],
+    [tier, by],
   );
   if (left.rows[0] !== undefined) return left.rows[0].run_id;
   const { rows } = await client.query<{ run_id: number }>(
     `select next.run_id, public.make_run($1, next.run_id, $2)
      from (select nextval('public.run_id_seq')::integer as run_id) as next`,
-    [tier, state],
+    [tier, by],
   );
   return rows[0]!.run_id; // one row
 }

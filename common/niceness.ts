@@ -11,8 +11,8 @@ import { log } from './log.ts';
 export const Niceness = { closing: 0, loading: 5, jobs: 10, answering: 15 } as const;
 
 /**
- * Lets the server's process for a connection give way, for as long as that is open. Only of a server behind a Unix-domain socket, whose process ids
- * are those of this machine, and where we may; others work no worse.
+ * Lets the server's process for a connection give way, for as long as that is open. Only of a server behind a Unix-domain
+ * socket, whose process ids are those of this machine, and where we may; others work no worse.
  */
 export async function giveWay(client: pg.ClientBase, niceness: number): Promise<void> {
   try {

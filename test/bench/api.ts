@@ -168,16 +168,9 @@ async function withCrowd<T>(
     received: report.resolve,
     failed: how => report.reject(new Error(`the process of the clients ${how}`)),
   });
-  try {
-    const result = await Promise.race([
-      during(),
-      report.promise.then(() => Promise.reject(new Error('they left'))),
-    ]);
-    await crowd.stop();
-    return { told: await report.promise, result };
-  } finally {
-    await crowd.stop();
-  }
+  const left = report.promise.then(() => Promise.reject(new Error('the clients left')));
+  const result = await Promise.race([during(), left]).finally(() => crowd.stop());
+  return { told: await report.promise, result };
 }
 
 /** `dnstrail serve` on a port of its own. */
