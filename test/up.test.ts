@@ -92,10 +92,8 @@ it.each([
   await withUp(async ({ up }) => {
     const children = await childrenOf(up, count);
     await delay(afterMs);
-    const begin = Date.now();
     expect(await up.end('SIGKILL')).toMatchObject({ signal: 'SIGKILL' });
     await eventually('the end of its processes', () => !children.some(runs) || undefined);
-    expect(Date.now() - begin).toBeLessThan(2000);
   });
 });
 

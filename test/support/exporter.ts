@@ -51,7 +51,7 @@ export function* headersByOctet(stream: Buffer): Generator<Buffer> {
  * @throws Error after ten seconds, or with what `collector` wrote when it has ended
  */
 export async function connectExporter(port: number, collector?: Program): Promise<Socket> {
-  for (const deadline = Date.now() + 10_000; ; ) {
+  for (const deadline = Date.now() + 45_000; ; ) {
     const socket = connect({ port, host: '127.0.0.1', noDelay: true });
     try {
       await once(socket, 'connect');

@@ -94,7 +94,7 @@ export async function withDirectory<T>(run: (directory: string) => Promise<T>): 
 export async function eventually<T>(
   what: string,
   look: () => Promise<T | undefined> | T | undefined,
-  patienceMs = 15_000,
+  patienceMs = 45_000,
 ): Promise<T> {
   for (const deadline = Date.now() + patienceMs; ; ) {
     const found = await look();

@@ -273,15 +273,13 @@ describe('mergePayload', () => {
     });
   });
 
-  it('needs little time for thousands of records that agree with no row', () => {
-    const count = 6000;
+  it('ends for tens of thousands of records that agree with no row', () => {
+    const count = 30_000; // measured: 0.1 s for 6,000; without the bound 7 s, and 25 times that for these
     const mail = (i: number, of: string) => ({ rrtype: MX, rdata: `${i} ${of}.example.` });
     const rows = Array.from({ length: count }, (_, i) => listed(mail(i, 'listed')));
     const records = Array.from({ length: count }, (_, i) => record(mail(i, 'read')));
     const questions = Array.from({ length: count }, (_, i) => question({ rrname: `${i}.example.` }));
-    const started = performance.now();
     expect(merged(rows, response([...questions, ...records])).rows).toHaveLength(3 * count);
-    expect(performance.now() - started).toBeLessThan(2000); // measured: 0.1 s; without the bound 7 s
   });
 });
 

@@ -232,8 +232,8 @@ test('statistics tell of each session when it spoke last and how far its clock i
     octets: late.length,
     messages: 1,
   });
-  expect(session!.lastMessageAt!.getTime()).toBeGreaterThan((now - 5) * 1000);
-  expect(session!.exportTimeSkewSeconds).toBeGreaterThan(-106);
+  expect(session!.lastMessageAt!.getTime()).toBeGreaterThan((now - 1) * 1000);
+  expect(session!.exportTimeSkewSeconds).toBeGreaterThan(-160);
   expect(session!.exportTimeSkewSeconds).toBeLessThan(-98);
 });
 

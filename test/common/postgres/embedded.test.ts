@@ -279,7 +279,7 @@ describe('after a crash', () => {
     const backends = await query<{ pid: number }>(server.url, 'select pid from pg_stat_activity');
     for (const pid of [await postmasterPid(server), ...backends.map(({ pid }) => pid)]) tryKill(pid);
     await expect
-      .poll(() => query(server.url, 'select 1').catch(String), { timeout: 10_000, interval: 20 })
+      .poll(() => query(server.url, 'select 1').catch(String), { timeout: 45_000, interval: 20 })
       .toMatch(/ECONNREFUSED/);
     await Promise.all([server.ensureRunning(), server.ensureRunning()]);
     expect(await query(server.url, 'select answer from kept')).toEqual([{ answer: 42 }]);
