@@ -3,7 +3,6 @@ import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { statSync } from 'node:fs';
 import { statfs } from 'node:fs/promises';
-import { setPriority } from 'node:os';
 import { Command, Option } from 'commander';
 import type pg from 'pg';
 import { analyst } from './analytics/analyst.ts';
@@ -32,7 +31,7 @@ import { startScreen } from './collector/startScreen.ts';
 import { type Config, ConfigError, readConfig, type SettingName, settings } from './common/config.ts';
 import { type Database, openDatabase } from './common/database.ts';
 import { log } from './common/log.ts';
-import { Niceness } from './common/niceness.ts';
+import { giveWay, Niceness } from './common/niceness.ts';
 import { withPatience } from './common/patience.ts';
 import { migrate } from './migrations/migrate.ts';
 import packageJson from './package.json' with { type: 'json' };
@@ -182,7 +181,7 @@ command('serve', 'run the query API alone: DNSDB, CIRCL and our own', [...databa
         queryTimeoutSeconds: queryTimeout,
         analyst,
       });
-      setPriority(Niceness.answering);
+      void giveWay(Niceness.answering);
       console.log(`serving HTTP on ${api.address.host}:${api.address.port}; Ctrl-C stops`);
       await stopSignal().wait;
       await api.close();

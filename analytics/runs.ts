@@ -81,7 +81,8 @@ async function makeReady(client: pg.PoolClient, tier: TierName, runId: number, b
      set state = $3,
        rows = (select reltuples from pg_catalog.pg_class where oid = $4::regclass),
        bytes = pg_total_relation_size($4::regclass),
-       closed_at = coalesce(closed_at, now())
+       closed_at = coalesce(closed_at, now()),
+       waits_for = null
      where tier = $1 and run_id = $2`,
     [tier, runId, bytes === 0 ? 'empty' : 'ready', table],
   );
@@ -108,10 +109,10 @@ export async function readyRuns(client: pg.PoolClient, tier: TierName): Promise<
 type Mover = 'adding up' | 'sorting';
 
 /**
- * Moves the rows of runs that get no more, equal keys added up, into a new one. A reader sees either them or it: the new
- * table is a part of the tier, empty, before any statement that sees its rows was planned; the rows move in one transaction,
- * and the old tables stay until nobody can see their rows.
- * @returns rows of the new run; undefined when statements that began before could not be waited for
+ * Moves the rows of runs that get no more, equal keys added up, into an empty one. A reader sees either them or it: the empty
+ * table is a part of the tier before any statement that sees its rows was planned; the rows move in one transaction, and the
+ * old tables stay until nobody can see their rows.
+ * @returns rows of the new run; undefined when statements that began before there was an empty one could not be waited for
  */
 export async function moveRows(
   client: pg.PoolClient,
@@ -120,9 +121,9 @@ export async function moveRows(
   by: Mover,
 ): Promise<number | undefined> {
   const runId = await emptyRun(client, tier, by);
-  if (!(await waitForReaders(client, tier, PATIENCE_MS[by]))) return undefined;
+  if (!(await waitForReaders(client, tier, runId, PATIENCE_MS[by]))) return undefined;
   const tables = from.map(run => `runs.${tier}_${run}`);
-  return inTransaction(client, async () => {
+  const moved = await inTransaction(client, async () => {
     const { rowCount } = await client.query(mergeSql(tier, runId, tables));
     for (const table of tables) await client.query(`delete from ${table}`);
     await makeReady(client, tier, runId, by);
@@ -132,9 +133,11 @@ export async function moveRows(
     ]);
     return rowCount ?? 0;
   });
+  if (by === 'adding up') await emptyRun(client, tier, by); // ahead: whoever reads now will be gone when it is needed
+  return moved;
 }
 
-/** A new run without rows, or the one that a job which did not come to its end has left. */
+/** A run without rows: the one made ahead, or that a job which did not come to its end has left, or a new one. */
 async function emptyRun(client: pg.PoolClient, tier: TierName, by: Mover): Promise<number> {
   const left = await client.query<{ run_id: number }>(
     `select run_id from public.run where tier = $1 and state = $2`,
@@ -146,36 +149,49 @@ async function emptyRun(client: pg.PoolClient, tier: TierName, by: Mover): Promi
      from (select nextval('public.run_id_seq')::integer as run_id) as next`,
     [tier, by],
   );
-  return rows[0]!.run_id; // one row
+  const runId = rows[0]!.run_id; // one row
+  await client.query(
+    `update public.run set waits_for = array(${readersSql('$1')}) where tier = $1 and run_id = $2`,
+    [tier, runId],
+  );
+  return runId;
 }
 
 /** Loaders wait for what is added up, and nobody for what is sorted. */
 const PATIENCE_MS: Readonly<Record<Mover, number>> = { 'adding up': 500, sorting: 5000 };
 
+/** SQL for the transactions that have used a tier, by their virtual id, which pg_locks shows to everybody. */
+const readersSql = (tier: string) => `
+  select virtualtransaction from pg_catalog.pg_locks
+  where locktype = 'relation' and relation = to_regclass(format('public.%I', ${tier} || '_gravel')) and pid <> pg_backend_pid()
+    and database = (select oid from pg_catalog.pg_database where datname = current_database())`;
+
 /**
- * Waits for the transactions that have used the tier: one of their statements may have been planned before the new run
- * was there, and see its rows no more than those that were moved into it.
+ * Waits for the transactions that have used the tier when its empty run was made: one of their statements may have been
+ * planned before that was there, and see its rows no more than those that were moved into it.
  */
-async function waitForReaders(client: pg.PoolClient, tier: TierName, patienceMs: number): Promise<boolean> {
-  let readers: readonly string[] | undefined;
+async function waitForReaders(
+  client: pg.PoolClient,
+  tier: TierName,
+  runId: number,
+  patienceMs: number,
+): Promise<boolean> {
   for (const end = performance.now() + patienceMs; ; await delay(POLL_MS)) {
-    const { rows } = await client.query<{ reader: string }>(
-      `select distinct virtualtransaction as reader from pg_catalog.pg_locks
-       where locktype = 'relation' and relation = $1::regclass and pid <> pg_backend_pid()
-         and database = (select oid from pg_catalog.pg_database where datname = current_database())`,
-      [`public.${tier}_gravel`],
+    // not known when the job ended between: those of now, which are all of them and some more
+    const { rows } = await client.query<{ are_gone: boolean }>(
+      `update public.run set waits_for = array(
+         select reader from (${readersSql('$1')}) as now (reader)
+         where waits_for is null or reader = any (waits_for))
+       where tier = $1 and run_id = $2
+       returning waits_for = '{}' as are_gone`,
+      [tier, runId],
     );
-    const now = new Set(rows.map(({ reader }) => reader));
-    readers = readers === undefined ? [...now] : readers.filter(reader => now.has(reader));
-    if (readers.length === 0) return true;
+    if (rows[0]?.are_gone) return true;
     if (performance.now() > end) return false;
   }
 }
 
-/**
- * Drops the tables whose rows have moved, as soon as every transaction has ended that ran when they did. A transaction is
- * known by its virtual id, which pg_locks shows to everybody.
- */
+/** Drops the tables whose rows have moved, as soon as every transaction has ended that ran when they did. */
 export async function dropEmptyRuns(client: pg.PoolClient): Promise<void> {
   await client.query(
     `update public.run

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type pg from 'pg';
-import { giveWay, Niceness } from '../common/niceness.ts';
+import { letServerGiveWay, Niceness } from '../common/niceness.ts';
 
 /** Advisory locks that keep a job to one process at a time, in any database. */
 export const JobLock = {
@@ -35,7 +35,7 @@ export async function withSession<T>(
     signal?.throwIfAborted();
     // systems that cannot watch a socket refuse it
     await client.query(`set client_connection_check_interval = '2s'`).catch(() => {});
-    await giveWay(client, niceness);
+    await letServerGiveWay(client, niceness);
     return await run(client);
   } finally {
     signal?.removeEventListener('abort', cancel);

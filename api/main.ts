@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import pg from 'pg';
 import { log } from '../common/log.ts';
-import { giveWay, Niceness } from '../common/niceness.ts';
+import { letServerGiveWay, Niceness } from '../common/niceness.ts';
 import { openPool } from '../common/pool.ts';
 import { Access, isLoopback } from './access.ts';
 import type { Analyst } from './analyst.ts';
@@ -84,7 +84,7 @@ export async function startApi({
       max: READERS,
       async onConnect(client) {
         await client.query(sessionSql, [role, `${queryTimeoutSeconds}s`]);
-        await giveWay(client, Niceness.answering);
+        await letServerGiveWay(client, Niceness.answering);
       },
     });
     readers = pool;

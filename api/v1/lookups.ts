@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { Reader } from '../reader.ts';
 import { addressInput, countOutput, endpoint, limitInput, nameInput, timeOutput } from './endpoint.ts';
 
 const MOST = 50_000;
@@ -22,41 +23,61 @@ left join lateral (
 order by position`;
 
 /**
- * Names and addresses that much of the world shares lead nowhere: hops are cut, the widest first. Who asked is looked up for all neighbours at
- * once, since rows that just came have no index yet and are read for each look.
+ * Names and addresses that much of the world shares lead nowhere: each hop is cut. All addresses are looked up at once, and
+ * so are names below: rows that just came have no index yet, and are read for each look.
  */
-const pivotSql = `
-with address as materialized (
+const neighboursSql = `
+with address as (
   select distinct value::inet as address
   from public.rrset_gravel cross join unnest(string_to_array(rdata, e'\\n')) as value
   where rrname = $1 and rrtype in (1, 28)
+  order by address
   limit 100
 ),
-neighbour as materialized (
-  select address.address, names.rrname
-  from address
-  cross join lateral (
-    select distinct rrname from public.rdata_gravel where rdata_ip = address.address limit $2
-  ) as names
-  where names.rrname <> $1
-  limit $2
+neighbour as (
+  select distinct rdata_ip, rrname
+  from public.rdata_gravel
+  where rdata_ip = any (array(select address from address)) and rrname <> $1
 )
-select
-  host(neighbour.address) as address,
-  rrname,
-  host(asked.client) as client,
-  asked.questions,
-  asked.time_first,
-  asked.time_last
-from neighbour
-left join (
-  select rrname, client, sum(count)::bigint as questions, min(time_first) as time_first, max(time_last) as time_last
-  from public.asked_gravel
-  where rrname = any (array(select rrname from neighbour))
-  group by rrname, client
-) as asked using (rrname)
-order by neighbour.address, rrname, asked.time_first, asked.client
-limit $2`;
+select host(rdata_ip) as address, rrname from neighbour order by rdata_ip, rrname limit $2`;
+
+const askersSql = `
+select rrname, host(client) as client, sum(count)::bigint as questions, min(time_first) as time_first, max(time_last) as time_last
+from public.asked_gravel
+where rrname = any ($1::text[])
+group by rrname, client
+order by time_first, asked_gravel.client`;
+
+interface Neighbour {
+  readonly address: string;
+  readonly rrname: string;
+}
+interface Asker {
+  readonly rrname: string;
+  readonly client: string;
+}
+
+/** Neighbours whose askers are looked up first, then so many times more: everybody asks for the popular ones, a few fill the answer. */
+const FIRST_LOOK = 4;
+const MORE = 5;
+
+async function pivot(reader: Reader, name: string, limit: number, signal: AbortSignal): Promise<object[]> {
+  const neighbours = await reader.all<Neighbour>(neighboursSql, [name, limit], signal);
+  const rows: object[] = [];
+  for (let from = 0, count = FIRST_LOOK; from < neighbours.length && rows.length < limit; count *= MORE) {
+    const some = neighbours.slice(from, from + count);
+    const askers = Map.groupBy(
+      await reader.all<Asker>(askersSql, [some.map(({ rrname }) => rrname)], signal),
+      ({ rrname }) => rrname,
+    );
+    for (const neighbour of some)
+      for (const asker of askers.get(neighbour.rrname) ?? [nobody]) rows.push({ ...neighbour, ...asker });
+    from += count;
+  }
+  return rows.slice(0, limit);
+}
+
+const nobody = { client: null, questions: null, time_first: null, time_last: null };
 
 const maybe = { time_first: timeOutput.nullable(), time_last: timeOutput.nullable() };
 
@@ -97,7 +118,7 @@ export const lookupEndpoints = [
       ...maybe,
     }),
     answer: async (reader, { name, limit }, signal) => ({
-      rows: await reader.all<object>(pivotSql, [name, limit], signal),
+      rows: await pivot(reader, name, limit, signal),
     }),
   }),
 ];

@@ -1,5 +1,4 @@
-import { setPriority } from 'node:os';
-import { giveWay, Niceness } from '../../common/niceness.ts';
+import { giveWay, letServerGiveWay, Niceness } from '../../common/niceness.ts';
 import { openPool } from '../../common/pool.ts';
 import type { Parent } from '../../common/subprocess.ts';
 import { Partitions } from '../store/partitions.ts';
@@ -85,11 +84,11 @@ export async function run({
   stopping,
   send,
 }: Parent<WorkerOptions, ToWorker, FromWorker>): Promise<void> {
-  setPriority(Niceness.loading);
+  void giveWay(Niceness.loading);
   const pool = openPool(options.databaseUrl, {
     max: CONNECTIONS,
     application_name: 'dnstrail load',
-    onConnect: client => giveWay(client, Niceness.loading),
+    onConnect: client => letServerGiveWay(client, Niceness.loading),
   });
   const partitions = new Partitions(pool);
   const growing = new Map<number, GrowingSegment>();

@@ -69,13 +69,35 @@ describe('/api/v1', () => {
     expect((await api.get('/api/v1/names/nosuch.example')).status).toBe(404);
   });
 
-  it('pivots from a name to those it shares an address with', async () => {
-    const { items } = await json(`/pivot/${name}?limit=10000`);
-    const { rows } = await api.database.pool.query<{ n: number }>(
-      `select count(distinct o.rrname)::int as n from rdata d join rdata o using (rdata_ip) where d.rrname = $1 and o.rrname <> $1`,
-      [name],
+  it('pivots from a name to those it shares an address with, and who asked for them', async () => {
+    const rrname = 'n0.example.';
+    const { pool } = api.database;
+    const { run } = (await pool.query<{ run: number }>('select public.use_hot_run() as run')).rows[0]!; // one row
+    const name = `'n' || i || '.example.'`;
+    for (const insert of [
+      `rrset_${run} select now(), now(), 1, 1, 0, 8, ${name}, '192.0.2.7' from generate_series(0, 30) as i`,
+      `rdata_${run} select now(), now(), 1, 1, 0, '192.0.2.7', ${name} from generate_series(0, 30) as i`,
+      `asked_${run} select now(), now(), 2, current_date, 8, inet '10.0.0.0' + host, ${name}
+       from generate_series(0, 20) as i, generate_series(1, 3) as host`,
+    ])
+      await pool.query(`insert into runs.${insert}`);
+    const { items } = await json(`/pivot/${rrname}?limit=10000`);
+    const { rows } = await pool.query(
+      `select host(n.rdata_ip) as address, n.rrname, host(a.client) as client, a.questions::int, a.time_first, a.time_last
+       from (
+         select distinct o.rdata_ip, o.rrname from rdata d join rdata o using (rdata_ip) where d.rrname = $1 and o.rrname <> $1
+       ) as n
+       left join (
+         select rrname, client, sum(count) as questions, min(time_first) as time_first, max(time_last) as time_last
+         from asked group by rrname, client
+       ) as a using (rrname)
+       order by n.rdata_ip, n.rrname, a.time_first, a.client`,
+      [rrname],
     );
-    expect(new Set(items.map((item: { rrname: string }) => item.rrname)).size).toBe(rows[0]?.n);
+    expect(rows).toHaveLength(20 * 3 + 10); // more names than it looks at first
+    expect(items).toEqual(JSON.parse(JSON.stringify(rows)));
+    for (const limit of [1, 3, 20])
+      expect((await json(`/pivot/${rrname}?limit=${limit}`)).items).toEqual(items.slice(0, limit));
   });
 
   it.each([1, 7, 100])(

@@ -68,6 +68,7 @@ export async function api(
       asked.push(...quantiles(question.name, warm), ...quantiles(`${question.name}, first time`, cold));
     }
     const alone = await ingest(stored, await writeFiles(stored, seconds), seconds);
+    await stored.settle(); // what the jobs have left of it is not the clients' doing
     const targets = subjects.flatMap(subject => questions.map(({ target }) => target(subject)));
     const { told: quiet } = await withCrowd(server, targets, () => delay(seconds * 1000));
     const before = server.residentBytes();
@@ -188,6 +189,7 @@ class Served {
     const child = spawn(process.execPath, [program, 'serve', '--http', '127.0.0.1:0'], {
       env: { ...process.env, DATABASE_URL: databaseUrl, DNSTRAIL_LOG: 'error' },
       stdio: ['ignore', 'pipe', 'inherit'],
+      detached: true, // a session of its own, as a service has, for what it says of its priority
     });
     for await (const line of createInterface({ input: child.stdout })) {
       const [, port] = /^serving HTTP on .*:(\d+);/.exec(line) ?? [];

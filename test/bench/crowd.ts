@@ -1,5 +1,5 @@
 import { Agent } from 'node:http';
-import { setPriority } from 'node:os';
+import { giveWay } from '../../common/niceness.ts';
 import type { Parent } from '../../common/subprocess.ts';
 import { ask } from './ask.ts';
 
@@ -31,7 +31,7 @@ export async function run({
   stopping,
   send,
 }: Parent<CrowdOptions, never, CrowdReport>): Promise<void> {
-  setPriority(NICENESS);
+  void giveWay(NICENESS);
   const { port, targets, clients } = options;
   const agent = new Agent({ keepAlive: true, maxSockets: clients });
   const milliseconds: number[] = [];
