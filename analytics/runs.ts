@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type pg from 'pg';
 import type { TierName } from '../common/tiers.ts';
-import { inTransaction, isUnavailable } from './session.ts';
+import { BLIND_JOBS, inTransaction, isUnavailable } from './session.ts';
 import { mergeSql, tiers } from './tiers.ts';
 
 /** Class of the advisory lock that loaders hold on the run they add rows to; see use_hot_run(). */
@@ -15,8 +15,13 @@ const TRIGRAM_BYTES = 8 << 20;
 const SAMPLED_BYTES = 64 << 20;
 const FEW = 20;
 const POLL_MS = 50;
-/** Waiting longer for a table's lock would make the queries that queue behind us wait. */
-const LOCK_TIMEOUT = '100ms';
+/**
+ * While we wait for a lock, queries queue behind us: not for long, unless there is so much to drop that reading through it
+ * takes them longer.
+ */
+const LOCK_TIMEOUT_MS = 100;
+const LONG_LOCK_TIMEOUT_MS = 1000;
+const MANY_BYTES = 64 << 20;
 
 /** Makes the hot run a closed one, when a table of it is that large: loaders go on with a new one. */
 export async function closeHotRun(client: pg.PoolClient, bytes: number): Promise<void> {
@@ -191,25 +196,46 @@ async function waitForReaders(
   }
 }
 
-/** Drops the tables whose rows have moved, as soon as every transaction has ended that ran when they did. */
+/**
+ * SQL for the transactions that may still see rows which have just moved, by their virtual id: all of now, but those of jobs
+ * that do not look, which may take minutes.
+ */
+const witnessesSql = `
+  select virtualxid from pg_catalog.pg_locks
+  where locktype = 'virtualxid' and granted
+    and pid not in (
+      select pg_backend_pid()
+      union all
+      select pid from pg_catalog.pg_locks
+      where locktype = 'advisory' and objsubid = 1 and ((classid::bigint << 32) | objid::bigint) in (${BLIND_JOBS.join(', ')})
+      union all
+      select pid from pg_catalog.pg_stat_activity where backend_type = 'autovacuum worker'
+    )`;
+
+/**
+ * Drops the tables whose rows have moved, as soon as every transaction has ended that ran when they did and looks at such
+ * rows.
+ */
 export async function dropEmptyRuns(client: pg.PoolClient): Promise<void> {
   await client.query(
-    `update public.run
-     set waits_for = array(
-       select virtualxid from pg_catalog.pg_locks
-       where locktype = 'virtualxid' and granted and pid <> pg_backend_pid())
-     where state = 'empty' and waits_for is null`,
+    `update public.run set waits_for = array(${witnessesSql}) where state = 'empty' and waits_for is null`,
   );
-  const { rows } = await client.query<{ tier: TierName; run_id: number }>(
-    `select tier, run_id from public.run
+  const { rows } = await client.query<{ tier: TierName; run_ids: number[]; bytes: number }>(
+    `select tier, array_agg(run_id) as run_ids,
+       sum(pg_relation_size(to_regclass(format('runs.%I', tier || '_' || run_id))))::float8 as bytes
+     from public.run
      where state = 'empty'
-       and not waits_for && array(select virtualxid from pg_catalog.pg_locks where locktype = 'virtualxid' and granted)`,
+       and not waits_for && array(select virtualxid from pg_catalog.pg_locks where locktype = 'virtualxid' and granted)
+     group by tier`,
   );
-  for (const { tier, run_id: runId } of rows)
+  for (const { tier, run_ids: runIds, bytes } of rows)
     await inTransaction(client, async () => {
-      await client.query(`set local lock_timeout = '${LOCK_TIMEOUT}'`);
-      await client.query(`drop table runs.${tier}_${runId}`);
-      await client.query('delete from public.run where tier = $1 and run_id = $2', [tier, runId]);
+      await client.query(
+        `set local lock_timeout = ${bytes < MANY_BYTES ? LOCK_TIMEOUT_MS : LONG_LOCK_TIMEOUT_MS}`,
+      );
+      await client.query(`lock table only public.${tier}_gravel in access exclusive mode`); // once, not for each of them
+      await client.query(`drop table ${runIds.map(runId => `runs.${tier}_${runId}`).join(', ')}`);
+      await client.query('delete from public.run where tier = $1 and run_id = any ($2)', [tier, runIds]);
     }).catch(error => {
       if (!isUnavailable(error)) throw error; // in use: the next time
     });

@@ -11,6 +11,15 @@ export const JobLock = {
   detect: 7234872349014,
 } as const;
 
+/** Jobs whose transactions read no run but those that they move themselves. */
+export const BLIND_JOBS = [JobLock.seal, JobLock.retain, JobLock.closeRuns, JobLock.mergeRuns];
+
+/** They go before the other jobs: what they leave makes every lookup slower, and so all that looks something up. */
+const JOB_NICENESS: ReadonlyMap<number, number> = new Map([
+  [JobLock.closeRuns, Niceness.closing],
+  [JobLock.mergeRuns, Niceness.loading],
+]);
+
 /** SQLSTATEs: lock not available, deadlock, undefined table. */
 const UNAVAILABLE = ['55P03', '40P01', '42P01'];
 
@@ -59,7 +68,7 @@ export function withJobLock<T>(
     const unlock = () => client.query('select pg_advisory_unlock($1)', [lock]).catch(() => {});
     return run(client).finally(unlock);
   };
-  return withSession(pool, signal, runWithLock, lock === JobLock.closeRuns ? Niceness.closing : undefined);
+  return withSession(pool, signal, runWithLock, JOB_NICENESS.get(lock));
 }
 
 /** Runs at least once, and again after pauses until `forMs` are over or `signal` aborts. */

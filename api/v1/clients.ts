@@ -33,13 +33,12 @@ facts as (
   where client = $1 and hour >= date_trunc('hour', $2::timestamptz, 'UTC') and ($3::timestamptz is null or hour < $3)
 )
 select
-  host($1::inet) as client, sum(count)::bigint as questions, count(distinct rrname) as names, count(distinct domain) as domains,
+  host($1::inet) as client, coalesce(sum(count), 0)::bigint as questions, count(distinct rrname) as names, count(distinct domain) as domains,
   min(time_first) as time_first, max(time_last) as time_last,
   (select nxdomain from facts) as nxdomain, (select lookups from facts) as lookups,
   (select count(*) from public.detection_shown where client = $1 and mute_id is null
     and detection_shown.last_time >= $2 and ($3::timestamptz is null or detection_shown.first_time < $3)) as detections
-from names
-having count(*) > 0`;
+from names`;
 
 const resolversSql = `
 select host(resolver) as resolver, sum(flows)::bigint as flows, sum(lookups)::bigint as lookups,
@@ -127,24 +126,23 @@ export const clientEndpoints = [
     path: '/clients/{address}',
     summary: 'One client',
     description:
-      'How much a client asked on the days of a time, and what was found about it. Lookups and NXDOMAIN are of whole hours, null until the jobs have looked at them.',
+      'How much a client asked on the days of a time, and what was found about it; of one that asked nothing too. Lookups and NXDOMAIN are of whole hours, null until the jobs have looked at them.',
     input: z.object(ofClient),
     row: z.object({
       client: z.string(),
       questions: countOutput,
       names: countOutput,
       domains: countOutput,
-      ...seen,
+      time_first: timeOutput.nullable(),
+      time_last: timeOutput.nullable(),
       nxdomain: amount,
       lookups: amount,
       detections: countOutput,
     }),
     isOne: true,
-    async answer(reader, { address, since, until }, signal) {
-      const rows = await reader.all<object>(clientSql, [address, since, until ?? null], signal);
-      if (rows.length === 0) throw new ApiError(404, `${address} asked nothing in this time`);
-      return { rows };
-    },
+    answer: async (reader, { address, since, until }, signal) => ({
+      rows: await reader.all<object>(clientSql, [address, since, until ?? null], signal),
+    }),
   }),
   endpoint({
     path: '/clients/{address}/activity',

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { readyRuns } from '../../analytics/runs.ts';
+import { JobLock } from '../../analytics/session.ts';
 import { closeRuns } from '../../analytics/tasks/closeRuns.ts';
 import { dueRuns, mergeDueRuns } from '../../analytics/tasks/mergeRuns.ts';
 import { waitForRoom } from '../../collector/store/committer.ts';
@@ -144,6 +145,21 @@ test('a reader in the middle of a transaction sees the same before, while and af
   }
   await mergeDueRuns(database.pool);
   expect(await states()).toEqual({ hot: 4, 'adding up': 4, ready: 4 });
+});
+
+test('a job that reads no run does not keep the tables whose rows have moved', async () => {
+  const sealing = await database.pool.connect();
+  try {
+    await sealing.query('select pg_advisory_lock($1)', [JobLock.seal]);
+    await sealing.query('begin');
+    await sealing.query('select 1 from public.partition');
+    await observe(1, 100);
+    await closeRuns(database.pool, { isFinal: true });
+    expect(await states()).toEqual({ hot: 4, 'adding up': 4, ready: 4 });
+    await sealing.query('commit');
+  } finally {
+    sealing.release(true);
+  }
 });
 
 test('no reader ever misses or doubles a row while runs are closed and merged', async () => {

@@ -146,7 +146,7 @@ const refused: readonly (readonly [number, string])[] = [
   [400, `${V1}/clients/10.0.0.1'--`],
   [400, `${V1}/clients/10.0.0.1%00`],
   [400, `${V1}/clients/fe80::1%25eth0`],
-  [404, `${V1}/clients/192.0.2.1`],
+  [400, `${V1}/clients/192.0.2.1?since=now()`],
   [400, `${V1}/clients/999.1.1.1/unusual`],
   [400, `${V1}/clients/192.0.2.1/resolvers?cursor=WyInIG9yIDE9MSJd`],
   [400, `${V1}/addresses/192.0.2.0%2F24/neighbours`],

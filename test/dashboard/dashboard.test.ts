@@ -347,6 +347,16 @@ describe.skipIf(browserPath === undefined)('the dashboard', () => {
     expect(await panel('Detections').innerText()).toContain('Tunnelling');
   });
 
+  it.each([
+    ['name/never-seen.example', 'never'],
+    ['address/203.0.113.250', 'never'],
+    ['client/203.0.113.250?last=all', 'asked nothing'],
+  ])('%s: says that there is nothing', async (path, word) => {
+    await open(path);
+    await settled();
+    expect(await page.locator('.panel').first().innerText()).toContain(word);
+  });
+
   it('graph: grows by keyboard from node to node, to 200 at most', async () => {
     const address = await scalar<string>(
       'select host(rdata_ip) from rdata where rdata_ip is not null group by 1 order by count(distinct rrname) desc limit 1',

@@ -1,4 +1,4 @@
-import { ApiProblem, getItems, getJson, urlOf, useAsked } from './api.ts';
+import { getItems, getJson, urlOf, useAsked } from './api.ts';
 import { DetectionTable } from './detections.tsx';
 import { brief, count, octets } from './format.ts';
 import { AddressLink, Answer, ClientLink, Facts, NameLink, Nothing, Panel, Time } from './parts.tsx';
@@ -76,12 +76,7 @@ export function AddressPage({ address }: { address: string }) {
   const window = useWindow();
   const path = encodeURIComponent(address);
   const url = `api/v1/addresses/${path}`;
-  const asked = useAsked(url, signal =>
-    getJson<Address>(url, signal).catch((error: unknown) => {
-      if (error instanceof ApiProblem && error.status === 404) return null;
-      throw error;
-    }),
-  );
+  const asked = useAsked(url, signal => getJson<Address>(url, signal));
   const { data } = asked;
   const neighboursUrl = urlOf(`api/v1/addresses/${path}/neighbours`, { limit: 500 });
   const neighbours = useAsked(neighboursUrl, signal => getItems<Neighbour>(neighboursUrl, signal));
@@ -111,7 +106,7 @@ export function AddressPage({ address }: { address: string }) {
           </a>
         </div>
       </div>
-      {data === null ? (
+      {data && data.names + data.flows + data.questions === 0 ? (
         <section class="panel">
           <Nothing title="This address was never seen here.">
             Neither as an answer, nor as one that asked or was connected to.

@@ -1,4 +1,4 @@
-import { ApiProblem, getItems, getJson, urlOf, useAsked } from './api.ts';
+import { getItems, getJson, urlOf, useAsked } from './api.ts';
 import { Chart } from './chart.tsx';
 import { DetectionTable } from './detections.tsx';
 import { brief, count, octets } from './format.ts';
@@ -13,8 +13,8 @@ interface Client {
   readonly domains: number;
   readonly nxdomain: number | null;
   readonly lookups: number | null;
-  readonly time_first: string;
-  readonly time_last: string;
+  readonly time_first: string | null;
+  readonly time_last: string | null;
   readonly detections: number;
 }
 
@@ -126,12 +126,7 @@ export function ClientPage({ client }: { client: string }) {
   const base = `api/v1/clients/${encodeURIComponent(client)}`;
   const span = windowParameters(window);
   const url = urlOf(base, span);
-  const { data } = useAsked(url, signal =>
-    getJson<Client>(url, signal).catch((error: unknown) => {
-      if (error instanceof ApiProblem && error.status === 404) return null;
-      throw error;
-    }),
-  );
+  const { data } = useAsked(url, signal => getJson<Client>(url, signal));
   const inWindow = `time_last >= ${quoted(span.since)} and time_first < ${quoted(span.until)}`;
   return (
     <>
@@ -150,7 +145,7 @@ export function ClientPage({ client }: { client: string }) {
           </a>
         </div>
       </div>
-      {data === null ? (
+      {data?.questions === 0 ? (
         <section class="panel">
           <Nothing title="It asked nothing in this time.">
             <a href={hrefOf(['client', client], { last: 'all', from: null, to: null })}>Show all time</a>
