@@ -6,10 +6,10 @@ import { log } from './log.ts';
 
 /**
  * Who goes first when there is too much to do, 0 being the first: closing runs, without which every lookup and so everything
- * else gets slower; loading; other jobs; answering. The next one gets a third of the time of the one before, not nothing: it
- * may hold a lock that others wait for.
+ * else gets slower; loading; other jobs; answering. Five more is a third of the time, not nothing: who is last may hold a lock
+ * that others wait for, and who asks gives up after a minute.
  */
-export const Niceness = { closing: 0, loading: 5, jobs: 10, answering: 15 } as const;
+export const Niceness = { closing: 0, loading: 5, jobs: 10, answering: 12 } as const;
 
 /** Linux takes one such change in 100 ms from who is not root. */
 const RETRY_MS = 150;

@@ -2,11 +2,17 @@ import type pg from 'pg';
 import { type TierName, tierNames } from '../../common/tiers.ts';
 import { dropEmptyRuns, moveRows, type Run, readyRuns } from '../runs.ts';
 import { JobLock, repeat, withJobLock } from '../session.ts';
+import { tiers } from '../tiers.ts';
 
 /** So many runs of one size become one: each row is written once per size, each lookup reads fewer than so many per size. */
 const FAN_IN = 8;
-/** Runs smaller than this are of one size; above, each size is FAN_IN times the one before. */
-const SMALLEST_BYTES = 16 << 20;
+/**
+ * Runs of so many octets are of one size, the smallest, of which so many become one; above, each size is FAN_IN times the one
+ * before. With many of them each row is written once less; they are new, and so in memory.
+ */
+const SMALLEST = { bytes: 64 << 20, fanIn: 32 };
+/** In a tier that is searched for substrings: small runs have no trigrams and are read through. */
+const SMALLEST_TO_SEARCH = { bytes: 16 << 20, fanIn: FAN_IN };
 const PAUSE_MS = 2000;
 
 /** Runs that became one. */
@@ -18,13 +24,15 @@ export interface Merged {
 }
 
 export interface MergeOptions {
+  /** Octets up to which a run is of the smallest size, and how many of these are merged; for tests. */
+  readonly smallest?: { readonly bytes: number; readonly fanIn: number } | undefined;
   /** Look again for this long. */
   readonly forMs?: number | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
 /**
- * Merges runs of the deduplicated tiers, smallest first, until there are fewer than FAN_IN of each size. Only one process
+ * Merges runs of the deduplicated tiers, smallest first, until there are fewer than that of each size. Only one process
  * does it at a time; the others return at once.
  */
 export async function mergeDueRuns(pool: pg.Pool, options: MergeOptions = {}): Promise<Merged[]> {
@@ -33,7 +41,7 @@ export async function mergeDueRuns(pool: pg.Pool, options: MergeOptions = {}): P
     await client.query('set max_parallel_maintenance_workers = 0'); // one thread: the other ones load
     const merged: Merged[] = [];
     await repeat({ forMs, pauseMs: PAUSE_MS, signal }, async () => {
-      for (const tier of tierNames) merged.push(...(await mergeTier(client, tier, signal)));
+      for (const tier of tierNames) merged.push(...(await mergeTier(client, tier, options)));
       await dropEmptyRuns(client);
     });
     return merged;
@@ -41,11 +49,15 @@ export async function mergeDueRuns(pool: pg.Pool, options: MergeOptions = {}): P
   return done ?? [];
 }
 
-async function mergeTier(client: pg.PoolClient, tier: TierName, signal?: AbortSignal): Promise<Merged[]> {
+async function mergeTier(
+  client: pg.PoolClient,
+  tier: TierName,
+  { smallest, signal }: MergeOptions,
+): Promise<Merged[]> {
   const merged: Merged[] = [];
   for (;;) {
     signal?.throwIfAborted();
-    const due = dueRuns(await readyRuns(client, tier));
+    const due = dueRuns(tier, await readyRuns(client, tier), smallest);
     if (due === undefined) return merged;
     const begin = performance.now();
     const rows = await moveRows(
@@ -61,14 +73,15 @@ async function mergeTier(client: pg.PoolClient, tier: TierName, signal?: AbortSi
 }
 
 /** The runs of the smallest size of which there are enough. */
-export function dueRuns(runs: readonly Run[]): readonly Run[] | undefined {
-  const sizes = Map.groupBy(runs, ({ bytes }) => sizeOf(bytes));
+export function dueRuns(
+  tier: TierName,
+  runs: readonly Run[],
+  smallest = tiers[tier].trigrams === undefined ? SMALLEST : SMALLEST_TO_SEARCH,
+): readonly Run[] | undefined {
+  const sizes = Map.groupBy(runs, ({ bytes }) =>
+    Math.max(0, Math.ceil(Math.log(bytes / smallest.bytes) / Math.log(FAN_IN))),
+  );
   return [...sizes]
     .sort(([a], [b]) => a - b)
-    .map(([, ofSize]) => ofSize)
-    .find(ofSize => ofSize.length >= FAN_IN);
-}
-
-function sizeOf(bytes: number): number {
-  return Math.max(0, Math.ceil(Math.log(bytes / SMALLEST_BYTES) / Math.log(FAN_IN)));
+    .find(([size, ofSize]) => ofSize.length >= (size === 0 ? smallest.fanIn : FAN_IN))?.[1];
 }

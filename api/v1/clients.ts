@@ -18,6 +18,7 @@ import {
   valuesOf,
   windowInput,
 } from './endpoint.ts';
+import { readNewest } from './newest.ts';
 
 const clientSql = `
 with names as materialized (
@@ -59,17 +60,27 @@ where client = $1 and hour >= date_trunc('hour', $2::timestamptz, 'UTC') and ($3
 order by hour
 limit $5`;
 
+/** Of most names it is known that somebody else asked first, which is sooner looked up than who else asked. */
 const unusualSql = `
-select rrname, sum(count)::bigint as questions, min(time_first) as time_first, max(time_last) as time_last
-from public.asked_gravel as own
-where client = $1
-  and day >= ($2::timestamptz at time zone 'UTC')::date
-  and time_last >= $2 and ($3::timestamptz is null or time_first < $3)
-  and ($4::text is null or rrname > $4)
-  and not exists (
-    select from public.asked_gravel as other
-    where other.rrname = own.rrname and other.client <> $1 and not ${isApprovedSql('other.client')})
-group by rrname
+with own as materialized (
+  select rrname, sum(count)::bigint as questions, min(time_first) as time_first, max(time_last) as time_last
+  from public.asked_gravel
+  where client = $1
+    and day >= ($2::timestamptz at time zone 'UTC')::date
+    and time_last >= $2 and ($3::timestamptz is null or time_first < $3)
+    and ($4::text is null or rrname > $4)
+  group by rrname
+),
+candidate as materialized (
+  select own.*
+  from own left join public.known_name as known using (rrname)
+  where known.client is null or known.client = $1 or ${isApprovedSql('known.client')}
+)
+select *
+from (select * from candidate order by rrname offset 0) as candidate -- in order, so that a page of them is enough
+where not exists (
+  select from public.asked_gravel as other
+  where other.rrname = candidate.rrname and other.client <> $1 and not ${isApprovedSql('other.client')})
 order by rrname
 limit $5`;
 
@@ -107,12 +118,13 @@ where start_time >= $1 and ($2::timestamptz is null or start_time < $2)
 order by start_time desc, flow.flow_id desc
 limit $7`;
 
-/** Whether an address is in a network of the setting approved_resolvers. */
+/** Whether an address is in a network of the setting approved_resolvers, which is read once for all. */
 export function isApprovedSql(column: string): string {
-  return `exists (
-    select from public.setting cross join jsonb_array_elements_text(value) as approved
-    where name = 'approved_resolvers' and ${column} <<= approved::inet
-  )`;
+  return `${column} <<= any (array(
+    select approved::inet
+    from public.setting cross join jsonb_array_elements_text(value) as approved
+    where name = 'approved_resolvers'
+  ))`;
 }
 
 const DAY_MS = 86_400_000;
@@ -315,10 +327,9 @@ export const clientEndpoints = [
     }),
     async answer(reader, { client, address, since, until, limit, cursor }, signal) {
       const after = valuesOf(cursor, z.tuple([integerText, integerText]));
-      const rows = await reader.all<{ microseconds: string; flow_id: string }>(
-        flowsSql,
-        [since, until ?? null, client ?? null, address ?? null, ...(after ?? [null, null]), limit],
-        signal,
+      const filter = [client ?? null, address ?? null, ...(after ?? [null, null])];
+      const rows = await readNewest({ since, until, limit, before: after?.[0] }, (from, to, count) =>
+        reader.all<{ microseconds: string; flow_id: string }>(flowsSql, [from, to, ...filter, count], signal),
       );
       const last = rows.at(-1);
       return {

@@ -18,6 +18,7 @@ import {
   valuesOf,
   windowInput,
 } from './endpoint.ts';
+import { readNewest } from './newest.ts';
 
 /** Rows of one flow have no order of their own, so a page holds all or none of them. */
 const recordsSql = `
@@ -102,20 +103,15 @@ export const recordEndpoints = [
     }),
     async answer(reader, { since, until, name, client, address, type, limit, cursor }, signal) {
       const after = valuesOf(cursor, z.tuple([integerText, integerText]));
-      const rows = await reader.all<RecordRow>(
-        recordsSql,
-        [
-          since,
-          until ?? null,
-          name ?? null,
-          client ?? null,
-          address ?? null,
-          type ?? null,
-          after?.[0] ?? null,
-          after?.[1] ?? null,
-          limit,
-        ],
-        signal,
+      const filter = [
+        name ?? null,
+        client ?? null,
+        address ?? null,
+        type ?? null,
+        ...(after ?? [null, null]),
+      ];
+      const rows = await readNewest({ since, until, limit, before: after?.[0] }, (from, to, count) =>
+        reader.all<RecordRow>(recordsSql, [from, to, ...filter, count], signal),
       );
       const last = rows.at(-1);
       const next =

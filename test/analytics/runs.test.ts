@@ -11,6 +11,8 @@ import { type TierName, tierNames } from '../../common/tiers.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 
 const main = new URL('../../analytics/tasks/mergeRuns.ts', import.meta.url).href;
+/** Eight small runs become one. */
+const EIGHT = { smallest: { bytes: 16 << 20, fanIn: 8 } };
 let database: TestDatabase;
 
 beforeEach(async () => {
@@ -73,7 +75,7 @@ test('runs that are closed, indexed and merged hold what the hot ones held, adde
   await observe(1, 1000);
   await makeRuns(8);
   const unmerged = await contents();
-  const merged = await mergeDueRuns(database.pool);
+  const merged = await mergeDueRuns(database.pool, EIGHT);
   expect(merged.map(({ tier, runs }) => `${tier} ${runs}`)).toEqual(tierNames.map(tier => `${tier} 8`));
   expect(await contents()).toEqual(unmerged);
   expect(await states()).toEqual({ hot: 4, 'adding up': 4, ready: 4 });
@@ -85,7 +87,7 @@ test('runs that are closed, indexed and merged hold what the hot ones held, adde
 
 test('a key of one period is one row of the merged run', async () => {
   await makeRuns(8);
-  await mergeDueRuns(database.pool);
+  await mergeDueRuns(database.pool, EIGHT);
   const { rows } = await database.pool.query(
     `select count(*)::integer as rows, count(distinct (rrname, rdata, date_trunc('day', time_first, 'UTC')))::integer as keys, sum(count)::integer as observations from public.rrset_gravel`,
   );
@@ -136,14 +138,14 @@ test('a reader in the middle of a transaction sees the same before, while and af
     await reader.query('begin isolation level repeatable read');
     await reader.query('select 1 from public.ipfix_file'); // its snapshot is taken; it has not looked at any run yet
     const before = (await database.pool.query('select sum(count) from public.rrset_gravel')).rows;
-    expect(await mergeDueRuns(database.pool)).toHaveLength(4);
+    expect(await mergeDueRuns(database.pool, EIGHT)).toHaveLength(4);
     expect(await states()).toMatchObject({ empty: 32 });
     expect((await reader.query('select sum(count) from public.rrset_gravel')).rows).toEqual(before);
     await reader.query('commit');
   } finally {
     reader.release();
   }
-  await mergeDueRuns(database.pool);
+  await mergeDueRuns(database.pool, EIGHT);
   expect(await states()).toEqual({ hot: 4, 'adding up': 4, ready: 4 });
 });
 
@@ -182,7 +184,7 @@ test('no reader ever misses or doubles a row while runs are closed and merged', 
     await observe(1, 300);
     expected += 300;
     await closeRuns(database.pool, { isFinal: true });
-    await mergeDueRuns(database.pool);
+    await mergeDueRuns(database.pool, EIGHT);
   }
   stop.abort();
   await looking;
@@ -258,7 +260,7 @@ test('a process that is killed while it merges has changed nothing, and the next
     '-e',
     `const { mergeDueRuns } = await import(${JSON.stringify(main)});
      const { Pool } = (await import('pg')).default;
-     await mergeDueRuns(new Pool({ connectionString: process.argv[1] }));`,
+     await mergeDueRuns(new Pool({ connectionString: process.argv[1] }), ${JSON.stringify(EIGHT)});`,
     database.url,
   ]);
   await delay(1500);
@@ -267,7 +269,7 @@ test('a process that is killed while it merges has changed nothing, and the next
   await block.query('rollback');
   block.release();
   expect(await contents()).toEqual(before);
-  for (let tries = 0; (await mergeDueRuns(database.pool)).length === 0 && tries < 50; tries++)
+  for (let tries = 0; (await mergeDueRuns(database.pool, EIGHT)).length === 0 && tries < 50; tries++)
     await delay(100);
   expect(await contents()).toEqual(before);
   expect(await states()).toMatchObject({ hot: 4, ready: 4 });
@@ -277,9 +279,12 @@ test('runs of one size are merged when there are enough of them, the small ones 
   const run = (runId: number, megabytes: number) => ({ runId, bytes: megabytes * 2 ** 20 });
   const small = Array.from({ length: 8 }, (_, i) => run(i, 1 + i));
   const large = Array.from({ length: 8 }, (_, i) => run(10 + i, 100));
-  expect(dueRuns([...small.slice(1), ...large.slice(1)])).toBeUndefined();
-  expect(dueRuns([...large, ...small])).toEqual(small);
-  expect(dueRuns(large)).toEqual(large);
+  expect(dueRuns('dns_name', [...small.slice(1), ...large.slice(1)])).toBeUndefined();
+  expect(dueRuns('dns_name', [...large, ...small])).toEqual(small);
+  expect(dueRuns('dns_name', large)).toEqual(large);
+  const many = Array.from({ length: 32 }, (_, i) => run(20 + i, 5 + i));
+  expect(dueRuns('rrset', [...large, ...many.slice(1)])).toEqual(large);
+  expect(dueRuns('rrset', [...large, ...many])).toEqual(many);
 });
 
 test('each lookup uses its index', async () => {

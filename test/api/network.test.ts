@@ -278,7 +278,11 @@ describe('clients, resolvers and addresses', () => {
     );
     const hours = await paged(`/clients/${subject.client}/activity?${DAY}`, 3);
     expect(hours.reduce((sum, { lookups }) => sum + Number(lookups), 0)).toBe(found.lookups);
-    expect((await api.get('/api/v1/clients/192.0.2.250')).status).toBe(404);
+    expect(JSON.parse((await api.get('/api/v1/clients/192.0.2.250')).body)).toMatchObject({
+      questions: 0,
+      names: 0,
+      time_first: null,
+    });
   });
 
   it('tells who connected, by the most octets', async () => {
@@ -332,7 +336,12 @@ describe('clients, resolvers and addresses', () => {
       [address],
     );
     expect(beside.length).toBe(n);
-    expect((await api.get('/api/v1/addresses/192.0.2.250')).status).toBe(404);
+    expect(JSON.parse((await api.get('/api/v1/addresses/192.0.2.250')).body)).toMatchObject({
+      names: 0,
+      flows: 0,
+      questions: 0,
+      time_last: null,
+    });
   });
 
   it('approves resolvers and withdraws them', async () => {

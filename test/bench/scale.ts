@@ -13,6 +13,7 @@ import { seal } from '../../analytics/tasks/seal.ts';
 import { LoadPool } from '../../collector/load/pool.ts';
 import { type Database, openDatabase } from '../../common/database.ts';
 import { openPool } from '../../common/pool.ts';
+import type { TierName } from '../../common/tiers.ts';
 import { migrate } from '../../migrations/migrate.ts';
 import { machineRecipe, type Recipe } from './measure.ts';
 import { GROWING_STREAM_MAKE, type StreamCounts, type StreamOptions, yafStream } from './stream.ts';
@@ -257,7 +258,7 @@ async function closeAndMerge(pool: pg.Pool): Promise<void> {
 }
 
 async function isAnythingDue(pool: pg.Pool): Promise<boolean> {
-  const { rows } = await pool.query<{ tier: string; run_id: number; bytes: string; is_ready: boolean }>(
+  const { rows } = await pool.query<{ tier: TierName; run_id: number; bytes: string; is_ready: boolean }>(
     `select tier, run_id, bytes, state = 'ready' as is_ready from public.run
      where state in ('closed', 'ready', 'empty')
        or state = 'hot' and pg_relation_size(format('runs.%I', tier || '_' || run_id)::regclass) > 0
@@ -269,8 +270,12 @@ async function isAnythingDue(pool: pg.Pool): Promise<boolean> {
     rows.filter(row => row.is_ready),
     ({ tier }) => tier,
   );
-  const isMergeDue = [...ready.values()].some(
-    runs => dueRuns(runs.map(({ run_id, bytes }) => ({ runId: run_id, bytes: Number(bytes) }))) !== undefined,
+  const isMergeDue = [...ready].some(
+    ([tier, runs]) =>
+      dueRuns(
+        tier,
+        runs.map(({ run_id, bytes }) => ({ runId: run_id, bytes: Number(bytes) })),
+      ) !== undefined,
   );
   return isMergeDue || rows.some(row => !row.is_ready);
 }
