@@ -45,6 +45,7 @@ export async function readyClosedRuns(client: pg.PoolClient, signal?: AbortSigna
     await waitForLoaders(client, runId, signal);
     if ((await moveRows(client, tier, [runId], 'adding up')) === undefined)
       await inTransaction(client, () => makeReady(client, tier, runId, 'adding up'));
+    await dropEmptyRuns(client); // they have no index: lookups read them through
   }
   return rows.length;
 }

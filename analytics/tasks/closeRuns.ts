@@ -27,7 +27,7 @@ export async function closeRuns(pool: pg.Pool, options: CloseOptions = {}): Prom
     await repeat({ forMs, pauseMs: PAUSE_MS, signal }, async () => {
       await closeHotRun(client, isFinal ? 1 : HOT_BYTES);
       count += await readyClosedRuns(client, signal);
-      await dropEmptyRuns(client); // they have no index: lookups read them through
+      await dropEmptyRuns(client);
     });
     return count;
   });
