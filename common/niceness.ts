@@ -6,7 +6,7 @@ import { log } from './log.ts';
 
 /**
  * Who goes first when there is too much to do, 0 being the first: closing runs, without which every lookup and so everything
- * else gets slower; loading; other jobs; answering. Five more is a third of the time, not nothing: who is last may hold a lock
+ * else gets slower; loading, and merging runs; other jobs; answering. Five more is a third of the time, not nothing: who is last may hold a lock
  * that others wait for, and who asks gives up after a minute.
  */
 export const Niceness = { closing: 0, loading: 5, jobs: 10, answering: 12 } as const;
@@ -25,6 +25,7 @@ export async function giveWay(niceness: number): Promise<void> {
  * socket, whose process ids are those of this machine, and where we may; others work no worse.
  */
 export async function letServerGiveWay(client: pg.ClientBase, niceness: number): Promise<void> {
+  if (niceness === 0) return;
   try {
     const { rows } = await client.query<{ pid: number }>(
       'select pg_backend_pid() as pid where inet_server_addr() is null',

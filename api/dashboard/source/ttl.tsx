@@ -9,20 +9,39 @@ interface Record {
   readonly section: number;
 }
 
+interface Hour {
+  readonly hour: string;
+  readonly ttl_min: number | null;
+  readonly ttl_median: number | null;
+}
+
+const HALF_HOUR_MS = 1_800_000;
 const HEIGHT = 150;
 const LEFT = 56;
 const MOST = 2000;
 
-/** The TTLs of a name's records over time. What resolvers hand on counts down; the upper edge is what the zone says. */
+/**
+ * The TTLs of a name's records over time; where there are too many, the least and the median of each hour before the newest
+ * ones. What resolvers hand on counts down; the upper edge is what the zone says.
+ */
 export function TtlHistory({ name, window }: { name: string; window: { since: string; until: string } }) {
   const url = urlOf('api/v1/records', { name, ...window, limit: MOST });
-  const asked = useAsked(url, signal => getItems<Record>(url, signal));
+  const hoursUrl = urlOf(`api/v1/names/${encodeURIComponent(name)}/history`, { ...window, limit: 10_000 });
+  const asked = useAsked(url, async signal => {
+    const records = await getItems<Record>(url, signal);
+    return { records, hours: records.length < MOST ? [] : await getItems<Hour>(hoursUrl, signal) };
+  });
   return (
     <Answer to={asked} lines={5}>
-      {rows => {
-        const dots = rows.flatMap(({ time, ttl, section }) =>
+      {({ records, hours }) => {
+        const dots = records.flatMap(({ time, ttl, section }) =>
           ttl === null || section === 0 ? [] : [{ at: Date.parse(time), ttl }],
         );
+        const oldest = Math.min(...dots.map(({ at }) => at));
+        for (const { hour, ttl_min, ttl_median } of hours) {
+          const at = Date.parse(hour) + HALF_HOUR_MS;
+          for (const ttl of [ttl_min, ttl_median]) if (ttl !== null && at < oldest) dots.push({ at, ttl });
+        }
         if (dots.length === 0) return <p class="muted">No record of it in this time.</p>;
         return <Dots dots={dots} />;
       }}
@@ -49,7 +68,7 @@ function Dots({ dots }: { dots: readonly Dot[] }) {
       class="picture"
       height={HEIGHT + 20}
       role="img"
-      aria-label={`TTLs from ${duration(least)} to ${duration(most)} in ${count(dots.length)} records`}
+      aria-label={`TTLs from ${duration(least)} to ${duration(most)} at ${count(dots.length)} points`}
     >
       {[0, 0.5, 1].map(part => (
         <g key={part}>
