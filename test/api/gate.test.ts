@@ -35,6 +35,22 @@ test('so many are inside, the others come in their order as places are left', as
   await Promise.all([gate.enter(forever), gate.enter(forever)]); // both places are free again
 });
 
+test('who was inside before goes first', async () => {
+  const gate = gateOf(1);
+  const events: string[] = [];
+  const visit = async (name: string, { signal }: AbortController) => {
+    const leave = await gate.enter(signal);
+    events.push(name);
+    await delay(5);
+    leave();
+  };
+  const [first, second] = [new AbortController(), new AbortController()];
+  const visits = [visit('first', first), visit('second', second), visit('first again', first)];
+  await Promise.all(visits);
+  expect(events).toEqual(['first', 'first again', 'second']);
+  expect(gate.waiting).toBe(0);
+});
+
 test('who takes longer than a moment keeps nobody waiting, and frees no second place when it ends', async () => {
   vi.useFakeTimers();
   try {
