@@ -57,8 +57,8 @@ interface Asker {
   readonly client: string;
 }
 
-/** Neighbours whose askers are looked up first, then so many times more: everybody asks for the popular ones, a few fill the answer. */
-const FIRST_LOOK = 4;
+/** Neighbours whose askers are looked up first, then so many times more: everybody asks for the popular ones, one fills the answer. */
+const FIRST_LOOK = 1;
 const MORE = 5;
 
 async function pivot(reader: Reader, name: string, limit: number, signal: AbortSignal): Promise<object[]> {

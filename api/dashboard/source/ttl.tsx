@@ -18,7 +18,7 @@ interface Hour {
 const HALF_HOUR_MS = 1_800_000;
 const HEIGHT = 150;
 const LEFT = 56;
-const MOST = 2000;
+const MOST = 500;
 
 /**
  * The TTLs of a name's records over time; where there are too many, the least and the median of each hour before the newest
