@@ -75,7 +75,7 @@ having ($5::timestamptz is null or min(time_first) < $5)
 order by value, rrtype
 limit $9 offset $10`;
 
-/** Distinct names or values and types that match, in the order of value and type. @throws 2201B (SQLSTATE) for a bad pattern */
+/** Distinct names or values and types that match, in the order of value and type. */
 export function flex(
   reader: Reader,
   question: FlexQuestion,
@@ -95,6 +95,15 @@ export function flex(
     window.offset,
   ];
   return reader.portions<FlexRow>(target === 'rrnames' ? rrnamesSql : rdataSql, parameters, signal);
+}
+
+/** Lets PostgreSQL read the patterns, before an answer begins: some take it seconds. @throws 2201B (SQLSTATE) for a bad one */
+export async function checkPatterns(
+  reader: Reader,
+  { pattern, exclude }: FlexQuestion,
+  signal: AbortSignal,
+): Promise<void> {
+  await reader.all(`select '' ~* $1::text, '' ~* $2::text`, [pattern, exclude], signal);
 }
 
 /** A regular expression as clients send it, POSIX extended. @throws ApiError 400 for what that has not and PostgreSQL has */

@@ -3,7 +3,7 @@ import { rrtypeName } from '../../common/rrtypes.ts';
 import type { Access, Caller } from '../access.ts';
 import { booleanOf, fencesOf, limitOf, maxCountOf, offsetOf } from '../parameters.ts';
 import { ApiError, publicError } from '../problem.ts';
-import { type FlexRow, flex } from '../queries/flex.ts';
+import { checkPatterns, type FlexRow, flex } from '../queries/flex.ts';
 import type { Observation, Window } from '../queries/observation.ts';
 import { rawRdata } from '../queries/rawRdata.ts';
 import { rdata } from '../queries/rdata.ts';
@@ -207,13 +207,11 @@ async function searchFlex(
       ...(isNames ? { rrname: row.value } : { rdata: row.value, ...rawOf(row) }),
       rrtype: rrtypeName(row.rrtype),
     });
-  await admitted(parts.access, caller, response, (headers, signal) =>
-    sendStream(
-      response,
-      { portions: flex(parts.reader, question, window, signal), limit, framing: SAF, json, headers },
-      signal,
-    ),
-  );
+  await admitted(parts.access, caller, response, async (headers, signal) => {
+    await checkPatterns(parts.reader, question, signal);
+    const portions = flex(parts.reader, question, window, signal);
+    await sendStream(response, { portions, limit, framing: SAF, json, headers }, signal);
+  });
 }
 
 function rawOf({ rrtype, value }: FlexRow): { raw_rdata?: string } {

@@ -78,14 +78,13 @@ describe('with a key', () => {
     expect(await status('/dnsdb/v2/ping')).toBe(200);
   });
 
-  it('forgets a revoked one within two seconds, and stays closed without another', async () => {
+  it('forgets a revoked one, and stays closed without another', async () => {
     const key = await addKey(api.database.pool, { name: 'alice' });
     expect(await status(LOOKUP, { 'x-api-key': key })).toBe(200);
     await revokeKey(api.database.pool, 'alice');
     await eventually(
       'the key to be refused',
       async () => (await status(LOOKUP, { 'x-api-key': key })) === 403 || undefined,
-      2000,
     );
     expect(await status(LOOKUP)).toBe(403);
   });
