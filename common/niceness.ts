@@ -6,8 +6,8 @@ import { log } from './log.ts';
 
 /**
  * Who goes first when there is too much to do, 0 being the first: closing runs, without which every lookup and so everything
- * else gets slower; loading, and merging runs; other jobs; answering. Five more is a third of the time, not nothing: who is last may hold a lock
- * that others wait for, and who asks gives up after a minute.
+ * else gets slower; loading, and merging runs; other jobs; answering. Five more is a third of the time, not nothing: who is
+ * last may hold a lock that others wait for, and who asks gives up after a minute.
  */
 export const Niceness = { closing: 0, loading: 5, jobs: 10, answering: 12 } as const;
 

@@ -4,18 +4,7 @@
 alter table public.run drop constraint run_state_check;
 alter table public.run add constraint run_state_check
   check (state in ('hot', 'closed', 'adding up', 'sorting', 'ready', 'empty'));
-comment on column public.run.state is 'hot: loaders add rows; closed: they do not any more; adding up: empty, will get the rows of the next closed one, those of a key as one; ready: sorted and indexed; sorting: will get the rows of several ready ones; empty: its rows are in another run, the table is to be dropped.';
-
-comment on column public.run.waits_for is 'Virtual ids of transactions (pg_locks.virtualxid). Of a run that will get rows: those that may not know it. Of an empty run: those that may still see its rows.';
-
-create or replace function public.make_run(tier text, run_id integer, state text) returns void
-language plpgsql as $$
-begin
-  -- never vacuumed: the rows are not changed, only moved away together, and then the table goes; the jobs analyse it
-  execute format('create table runs.%I () inherits (public.%I) with (autovacuum_enabled = false, toast.autovacuum_enabled = false)',
-    tier || '_' || run_id, tier || '_gravel');
-  insert into public.run (tier, run_id, state) values (tier, run_id, state);
-end $$;
+comment on column public.run.state is 'hot: loaders add rows; closed: they do not any more; adding up: will get the rows of a closed one, those of a key as one; ready: sorted and indexed; sorting: will get the rows of several ready ones; empty: its rows are in another run, the table is to be dropped.';
 
 create aggregate public.add_up(bigint) (sfunc = pg_catalog.int8pl, stype = bigint, combinefunc = pg_catalog.int8pl, parallel = safe);
 comment on aggregate public.add_up(bigint) is 'The sum, as bigint: sum() of bigint computes with numeric, which makes adding up runs a fifth slower. Fails beyond 2^63.';

@@ -48,7 +48,7 @@ export function* headersByOctet(stream: Buffer): Generator<Buffer> {
 
 /**
  * Connects to a collector on loopback that may still be starting.
- * @throws Error after ten seconds, or with what `collector` wrote when it has ended
+ * @throws Error after 45 seconds, or with what `collector` wrote when it has ended
  */
 export async function connectExporter(port: number, collector?: Program): Promise<Socket> {
   for (const deadline = Date.now() + 45_000; ; ) {
