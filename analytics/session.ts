@@ -9,15 +9,23 @@ export const JobLock = {
   closeRuns: 7234872349012,
   mergeRuns: 7234872349013,
   detect: 7234872349014,
+  summarise: 7234872349015,
 } as const;
 
 /** Jobs whose transactions read no run but those that they move themselves. */
-export const BLIND_JOBS = [JobLock.seal, JobLock.retain, JobLock.closeRuns, JobLock.mergeRuns];
+export const BLIND_JOBS = [
+  JobLock.seal,
+  JobLock.retain,
+  JobLock.closeRuns,
+  JobLock.mergeRuns,
+  JobLock.summarise,
+];
 
-/** They go before the other jobs: what they leave makes every lookup slower, and so all that looks something up. */
+/** They go before the other jobs: what they leave makes all that looks something up slower. */
 const JOB_NICENESS: ReadonlyMap<number, number> = new Map([
   [JobLock.closeRuns, Niceness.closing],
   [JobLock.mergeRuns, Niceness.loading],
+  [JobLock.summarise, Niceness.loading],
 ]);
 
 /** SQLSTATEs: lock not available, deadlock, undefined table. */
@@ -96,6 +104,17 @@ export async function inTransaction<T>(client: pg.PoolClient, run: () => Promise
     await client.query('rollback').catch(() => {}); // a connection that is gone has rolled back
     throw error;
   }
+}
+
+/**
+ * Runs statements of a transaction that look for the records of an hour. Nothing is known of a partition that just got
+ * its rows, and the planner would read the whole day for each of its hours.
+ */
+export async function byIndex<T>(client: pg.ClientBase, run: () => Promise<T>): Promise<T> {
+  await client.query('set local enable_seqscan = off');
+  const result = await run();
+  await client.query('set local enable_seqscan = on'); // when it throws the transaction is over
+  return result;
 }
 
 /** Whether a statement failed because others hold the table that it wants to lock, or just dropped it. */

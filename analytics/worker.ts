@@ -16,14 +16,15 @@ import { makePartitions } from './tasks/makePartitions.ts';
 import { mergeDueRuns } from './tasks/mergeRuns.ts';
 import { retain } from './tasks/retain.ts';
 import { seal } from './tasks/seal.ts';
+import { summarise } from './tasks/summarise.ts';
 
 const FIRST_WAIT_MS = 500;
 const LONGEST_WAIT_MS = 15_000;
-/** Jobs at the same time: two look after the runs all the time, sealing keeps one busy for long. */
-const CONCURRENCY = 4;
+/** Jobs at the same time: three look after runs and new pages all the time, sealing keeps one busy for long. */
+const CONCURRENCY = 5;
 /** Two for each job, and graphile-worker's own. */
-const CONNECTIONS = 12;
-/** The jobs that look after runs do so for this long, then the crontab starts them again: a minute is too rare. */
+const CONNECTIONS = 14;
+/** The jobs that look after something all the time do so for this long, then the crontab starts them again: a minute is too rare. */
 const TURN_MS = 55_000;
 /** A job gets this long to end by itself when we stop, before its statement is cancelled. */
 const PATIENCE_MS = 500;
@@ -74,7 +75,7 @@ async function runOnce(pool: pg.Pool, taskList: TaskList, signal: AbortSignal): 
   if (signal.aborted) void stop();
   signal.addEventListener('abort', stop, { once: true });
   try {
-    for (const job of ['make_partitions', 'close_runs', 'merge_runs'])
+    for (const job of ['make_partitions', 'close_runs', 'merge_runs', 'summarise'])
       await runner.addJob(job, {}, { jobKey: job, maxAttempts: 3 });
     await runner.promise;
   } finally {
@@ -101,6 +102,9 @@ function tasksOf(
     },
     async merge_runs(_payload, { abortSignal }) {
       await unlessAborted(abortSignal, () => mergeDueRuns(pool, { forMs: TURN_MS, signal: abortSignal }));
+    },
+    async summarise(_payload, { abortSignal }) {
+      await unlessAborted(abortSignal, () => summarise(pool, { forMs: TURN_MS, signal: abortSignal }));
     },
     async detect(_payload, { abortSignal }) {
       await detect(pool, { signal: abortSignal });

@@ -1,5 +1,6 @@
 import type pg from 'pg';
 import { z } from 'zod';
+import { byIndex } from '../session.ts';
 import { defineDetector } from './detector.ts';
 
 const sql = `
@@ -23,7 +24,10 @@ export const connections = defineDetector({
   thresholds: z.strictObject({}),
   async find({ client, window: { start, end } }) {
     await forgetConnections(client, [start]);
-    if ((await client.query(hasFlowsSql, [start, end])).rowCount === 1) await client.query(sql, [start, end]);
+    await byIndex(client, async () => {
+      if ((await client.query(hasFlowsSql, [start, end])).rowCount === 1)
+        await client.query(sql, [start, end]);
+    });
     return [];
   },
 });

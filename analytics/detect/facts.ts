@@ -1,5 +1,6 @@
 import type pg from 'pg';
 import { registeredDomainLength } from '../../common/registeredDomain.ts';
+import { byIndex } from '../session.ts';
 import { isTopLevelDomain, topLevelDomain } from './topLevelDomain.ts';
 
 /** Names below one registered domain from which on they are taken as generated. */
@@ -14,7 +15,8 @@ const KNOWLEDGE = 0;
 /**
  * Working tables of a session, empty between transactions: `exchange`, a question and its response; `answer`, the values of
  * names; `name`, what is known of each name; `named`, lookups of the hour by client and name, with that, which most facts are
- * made of; `counted` and `present`, how many of a kind and who there was each minute.
+ * made of; `counted` and `present`, how many of a kind and who there was each minute;
+ * `new_name` and `new_domain`, what was not known before.
  */
 const workingTables = `
 set local client_min_messages = warning;
@@ -40,7 +42,12 @@ create temp table if not exists answer (
 ) on commit delete rows;
 create temp table if not exists name (
   domain_length smallint, has_tld boolean, rrname text collate "C", domain text collate "C", tld text collate "C"
-) on commit delete rows;`;
+) on commit delete rows;
+create temp table if not exists new_name (
+  time_good timestamptz, exporter_id integer, client inet, resolver inet, domain text collate "C", rrname text collate "C",
+  known_since timestamptz
+) on commit delete rows;
+create temp table if not exists new_domain (like new_name) on commit delete rows;`;
 
 const isUnicast = (column: string) =>
   `not (${column} <<= '224.0.0.0/4' or ${column} <<= 'ff00::/8' or ${column} = '255.255.255.255')`;
@@ -83,7 +90,8 @@ group by rrname collate "C", rrtype`;
 const keepAnswersSql = `
 insert into public.answer_hour (hour, answers, ttl_min, ttl_median, clients, rrtype, domain_length, rrname, addresses, targets)
 select $1, answers, ttl_min, ttl_median, clients, rrtype, domain_length, rrname, addresses, targets
-from answer join name using (rrname)`;
+from answer join name using (rrname)
+order by rrname`;
 
 const namesSql = `
 select rrname from exchange where rrname is not null
@@ -107,10 +115,10 @@ from (
     count(*) filter (where qtype in (10, 16) or qtype >= 65280),
     count(*) filter (where qtype = 15),
     min(exporter_id), client, min(resolver), rrname,
-    (array_agg(distinct extract(epoch from time - $1::timestamptz)::smallint))[:120]
+    (array_agg(distinct date_part('epoch', time - $1::timestamptz)::smallint))[:120]
   from exchange
   where rrname is not null
-  group by client, rrname
+  group by rrname, client
 ) as lookup
 join name using (rrname)`;
 
@@ -118,7 +126,8 @@ const keepLookupsSql = `
 insert into public.lookup_hour
   (hour, time_first, time_last, asked, nxdomain, failed, text_asked, mail_asked, exporter_id, domain_length, has_tld, client, resolver, rrname, seconds)
 select $1, time_first, time_last, asked, nxdomain, failed, text_asked, mail_asked, exporter_id, domain_length, has_tld, client, resolver, rrname, seconds
-from named`;
+from named
+order by client`;
 
 const clientsSql = `
 insert into public.client_hour (hour, lookups, names, domains, nxdomain, nx_names, nx_domains, client)
@@ -256,8 +265,12 @@ clients as (
   unit === 'hour'
     ? `,
 distinct_ones as (
-  select exporter_id, count(distinct resolver) as resolvers, count(distinct rrname) as names, count(distinct domain) as domains
-  from named
+  select exporter_id, count(resolver) as resolvers, count(rrname) as names, count(domain) as domains
+  from (
+    select exporter_id, resolver, rrname, domain
+    from named
+    group by grouping sets ((exporter_id, resolver), (exporter_id, rrname), (exporter_id, domain))
+  ) as each_once
   group by 1
 )`
     : ''
@@ -301,38 +314,55 @@ with added as (
 )
 select count(*)::integer as changed from added`;
 
-/** The first good lookup of each registered domain and name in this hour; what has no top-level domain is told apart, and reverse names are no news. */
-const newsOf = (key: 'domain' | 'rrname') => `
-  select distinct on (${key}) time_good, exporter_id, client, resolver, domain, rrname
+/**
+ * The first good lookup of each name in this hour, where none is known that was earlier; what has no top-level domain is told
+ * apart, and reverse names are no news.
+ */
+const newNamesSql = `
+insert into new_name
+select news.*, known.time_first
+from (
+  select distinct on (rrname) time_good, exporter_id, client, resolver, domain, rrname
   from named
   where time_good is not null and has_tld and tld <> 'arpa.'
-  order by ${key}, time_good, rrname, client`;
+  order by rrname, time_good, client
+) as news
+left join public.known_name as known using (rrname)
+where known.rrname is null or (news.time_good, news.client) < (known.time_first, known.client)`;
+
+/** That of each registered domain: no domain is known later than one of its names. */
+const newDomainsSql = `
+insert into new_domain
+select news.*, known.time_first
+from (
+  select distinct on (domain) time_good, exporter_id, client, resolver, domain, rrname
+  from new_name
+  order by domain, time_good, rrname, client
+) as news
+left join public.known_domain as known using (domain)
+where known.domain is null or (news.time_good, news.rrname, news.client) < (known.time_first, known.rrname, known.client)`;
 
 /** Hours that lose what was first in them, because it came earlier. */
 const movedSql = `
-select distinct date_trunc('hour', known.time_first, 'UTC') as hour
-from (${newsOf('domain')}) as news join public.known_domain as known using (domain)
-where news.time_good < known.time_first
-union
-select distinct date_trunc('hour', known.time_first, 'UTC')
-from (${newsOf('rrname')}) as news join public.known_name as known using (rrname)
-where news.time_good < known.time_first`;
+select distinct date_trunc('hour', known_since, 'UTC') as hour
+from (select * from new_domain union all select * from new_name) as news
+where time_good < known_since`;
 
 const knowDomainsSql = `
-insert into public.known_domain as known (time_first, exporter_id, client, resolver, domain, rrname)
-select * from (${newsOf('domain')}) as news
+insert into public.known_domain (time_first, exporter_id, client, resolver, domain, rrname)
+select time_good, exporter_id, client, resolver, domain, rrname
+from new_domain
 on conflict (domain) do update
 set time_first = excluded.time_first, exporter_id = excluded.exporter_id, client = excluded.client,
-    resolver = excluded.resolver, rrname = excluded.rrname
-where (excluded.time_first, excluded.rrname, excluded.client) < (known.time_first, known.rrname, known.client)`;
+    resolver = excluded.resolver, rrname = excluded.rrname`;
 
 const knowNamesSql = `
-insert into public.known_name as known (time_first, exporter_id, client, resolver, domain, rrname)
-select news.* from (${newsOf('rrname')}) as news
+insert into public.known_name (time_first, exporter_id, client, resolver, domain, rrname)
+select news.time_good, news.exporter_id, news.client, news.resolver, news.domain, news.rrname
+from new_name as news
 join public.known_domain on known_domain.domain = news.domain and not known_domain.is_family
 on conflict (rrname) do update
-set time_first = excluded.time_first, exporter_id = excluded.exporter_id, client = excluded.client, resolver = excluded.resolver
-where (excluded.time_first, excluded.client) < (known.time_first, known.client)`;
+set time_first = excluded.time_first, exporter_id = excluded.exporter_id, client = excluded.client, resolver = excluded.resolver`;
 
 /** Hours with new names of the same domains that come later: how many names there were before them has changed. */
 const laterSql = `
@@ -390,13 +420,14 @@ export async function deriveFacts(client: pg.ClientBase, hour: Date): Promise<Fa
   await client.query(workingTables);
   await client.query('select pg_advisory_xact_lock($1, $2)', [FACTS_LOCK, hour.getTime() / 3_600_000]);
   await dropFacts(client, [hour]);
-  await client.query(exchangeSql, span);
-  await client.query(answerSql, span);
+  await byIndex(client, async () => {
+    for (const sql of [exchangeSql, answerSql]) await client.query(sql, span);
+  });
   await addNames(client);
   await client.query(keepAnswersSql, [hour]);
   await client.query(nameLookupsSql, [hour]);
   const { rowCount } = await client.query(keepLookupsSql, [hour]);
-  await client.query(resolversSql, span);
+  await byIndex(client, () => client.query(resolversSql, span));
   for (const sql of [clientsSql, domainsSql, tldsSql, topSql]) await client.query(sql, [hour]);
   for (const sql of [countSql, presentSql, trafficSql('minute'), trafficSql('hour')]) await client.query(sql);
   await client.query('select pg_advisory_xact_lock($1, $2)', [FACTS_LOCK, KNOWLEDGE]);
@@ -422,6 +453,7 @@ export async function dropFacts(client: pg.ClientBase, hours: readonly Date[]): 
 async function know(client: pg.ClientBase, hour: Date): Promise<Date[]> {
   // what is known grows for good: it is looked up by its indexes
   await client.query('set local enable_nestloop = on');
+  for (const sql of [newNamesSql, newDomainsSql]) await client.query(sql);
   const moved = await client.query<{ hour: Date }>(movedSql);
   await client.query(knowDomainsSql);
   await client.query(knowNamesSql);

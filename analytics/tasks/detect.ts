@@ -7,15 +7,16 @@ import { replaceHits } from '../detect/hits.ts';
 import { kinds } from '../detect/kinds.ts';
 import { readSettings } from '../detect/settings.ts';
 import { allKinds, type DueWindow, markAll, markHour, nextWindow } from '../detect/windows.ts';
-import { inTransaction, isUnavailable, JobLock, withJobLock, withSession } from '../session.ts';
+import { inTransaction, JobLock, withJobLock, withSession } from '../session.ts';
+import { summarise } from './summarise.ts';
 
 const RETRY_MS = 200;
 /** From so many hours on, the planner must know what the tables of facts hold. */
 const MANY_HOURS = 3;
 /** Hours and kinds at the same time, by a connection each; only where several hours are due, as when old files are loaded. */
 const LANES = 2;
-/** There is one process at it; a day's lookups are grouped without touching the disk. The lanes are parallel enough. */
-const SESSION = `set work_mem = '192MB'; set jit = off; set max_parallel_workers_per_gather = 0`;
+/** There is one process at it; a day's lookups are grouped, and an hour's kept, without touching the disk. The lanes are parallel enough. */
+const SESSION = `set work_mem = '192MB'; set temp_buffers = '64MB'; set jit = off; set max_parallel_workers_per_gather = 0`;
 const HOUR_MS = 3_600_000;
 
 /** Kinds that tell what is new: they change when something turns out to have come earlier. */
@@ -102,11 +103,11 @@ async function deriveHours(
   due: readonly Date[],
   signal: AbortSignal | undefined,
 ): Promise<number> {
+  if (due.length > 0) await summarise(pool, { isFinal: true, signal }); // the index finds their records
   let next = 0;
   await inLanes(pool, client, Math.min(LANES, due.length), signal, async session => {
     const hour = due[next++];
     if (hour === undefined) return false;
-    await summarise(session, hour);
     await inTransaction(session, () => deriveHour(session, hour));
     if (next === MANY_HOURS) await analyzeFacts(session);
     return true;
@@ -156,17 +157,6 @@ async function dueHours(client: pg.ClientBase, isUrgent: boolean): Promise<Date[
     [isUrgent],
   );
   return rows.map(({ hour }) => hour);
-}
-
-/** Takes the pages written since into the index that finds the records of an hour. */
-async function summarise(client: pg.ClientBase, hour: Date): Promise<void> {
-  const day = hour.toISOString().slice(0, 10).replaceAll('-', '');
-  for (const parent of ['dns_rr', 'flow'])
-    await client
-      .query('select brin_summarize_new_values(to_regclass($1))', [`partitions.${parent}_${day}_time_idx`])
-      .catch(error => {
-        if (!isUnavailable(error)) throw error;
-      });
 }
 
 /** Takes the hour off the list before its records are read: what lands meanwhile puts it there again. */

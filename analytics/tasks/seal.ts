@@ -2,7 +2,7 @@ import type pg from 'pg';
 import { log } from '../../common/log.ts';
 import { utcDay } from '../days.ts';
 import { type Parent, sealedIndexes } from '../sealedIndexes.ts';
-import { inTransaction, isUnavailable, JobLock, withJobLock } from '../session.ts';
+import { byIndex, inTransaction, isUnavailable, JobLock, withJobLock } from '../session.ts';
 
 /** Seconds without new rows after which a day that is over is closed. */
 export const SEAL_AFTER_SECONDS = 900;
@@ -101,6 +101,7 @@ async function sealOne(client: pg.PoolClient, { name, parent, bytes }: Due, hasG
     });
   }
   await client.query(tidySql, [name]);
+  await mendTimes(client, table, name, parent);
   await client.query(`analyze ${table}`);
   await client.query(
     'update public.partition_life set sealed_at = now(), sealed_bytes = $2 where name = $1',
@@ -115,6 +116,33 @@ from pg_catalog.pg_index as i
 join pg_catalog.pg_class as c on c.oid = i.indexrelid
 join pg_catalog.pg_am as am on am.oid = c.relam
 where i.indrelid = to_regclass('partitions.' || quote_ident($1))`;
+
+/**
+ * A range of an index on time that was left half done, by a crash or a statement that was cancelled, makes every search read
+ * all ranges that come after it: then a time that no row has is found somewhere.
+ */
+async function mendTimes(client: pg.PoolClient, table: string, name: string, parent: Parent): Promise<void> {
+  const key = parent === 'dns_rr' ? 'time' : 'start_time';
+  await inTransaction(client, async () => {
+    await client.query(
+      `set local lock_timeout = '${LOCK_TIMEOUT}'; set local max_parallel_workers_per_gather = 0`,
+    );
+    const search = await byIndex(client, () =>
+      client.query<{ 'QUERY PLAN': [{ Plan: Plan }] }>(
+        `explain (analyze, format json, timing off) select from ${table} where ${key} = 'infinity'`,
+      ),
+    );
+    const plan = search.rows[0]!['QUERY PLAN'][0].Plan; // explain gives one row of one plan
+    if (!plan['Lossy Heap Blocks']) return;
+    log.warn({ partition: name }, 'the index on time was left half done; it is built anew');
+    await client.query(`reindex index partitions.${client.escapeIdentifier(`${name}_time_idx`)}`);
+  });
+}
+
+interface Plan {
+  /** Of a scan by an index of ranges: pages that it had to read. */
+  readonly 'Lossy Heap Blocks'?: number;
+}
 
 async function hasBtreeGin(client: pg.PoolClient): Promise<boolean> {
   const { rowCount } = await client.query(`select from pg_catalog.pg_extension where extname = 'btree_gin'`);

@@ -79,13 +79,17 @@ group by rrname
 order by rrname
 limit $5`;
 
+/** The index is by hour first: one search for each hour. */
 const historySql = `
 select hour, rrtype, answers, clients, ttl_min, ttl_median,
   array(select host(unnest(addresses))) as addresses, coalesce(targets, '{}') as targets,
   ${microsecondsOf('hour')} as microseconds
 from public.answer_hour
 where rrname = $1
-  and hour >= date_trunc('hour', $2::timestamptz, 'UTC') and ($3::timestamptz is null or hour < $3)
+  and hour = any (array(
+    select hour from public.fact_hour
+    where hour >= date_trunc('hour', $2::timestamptz, 'UTC') and ($3::timestamptz is null or hour < $3)
+  ))
   and ($4::bigint is null or (hour, rrtype) > (${timeOfMicroseconds('$4')}, $5::integer))
 order by hour, rrtype
 limit $6`;

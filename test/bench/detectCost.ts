@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import type pg from 'pg';
 import { detect } from '../../analytics/tasks/detect.ts';
+import { summarise } from '../../analytics/tasks/summarise.ts';
 import { LoadPool } from '../../collector/load/pool.ts';
 import { migrate } from '../../migrations/migrate.ts';
 import { withHome } from './home.ts';
@@ -66,13 +67,15 @@ export async function detectCost(rrs: number): Promise<Result> {
 type Load = (day: number, rrs: number, seed?: number) => Promise<void>;
 
 /** Runs with an empty database of its own. */
-function withStore(run: (pool: pg.Pool, load: Load) => Promise<void>): Promise<void> {
+export function withStore(run: (pool: pg.Pool, load: Load) => Promise<void>): Promise<void> {
   return withHome(async (database, directory) => {
     const loader = new LoadPool(database.url, FILES_A_DAY);
     try {
       const pool = database.pool({ max: 8 });
       await migrate(pool);
       await run(pool, async (day, rrs, seed) => {
+        const loaded = new AbortController();
+        const summarising = summarise(pool, { forMs: Infinity, signal: loaded.signal });
         const parts = Array.from({ length: FILES_A_DAY }, (_, part) => part);
         await Promise.all(
           parts.map(async part => {
@@ -83,6 +86,8 @@ function withStore(run: (pool: pg.Pool, load: Load) => Promise<void>): Promise<v
             await rm(path);
           }),
         );
+        loaded.abort();
+        await summarising.catch(() => {}); // cut short
       });
     } finally {
       await loader.close();

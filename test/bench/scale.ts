@@ -10,6 +10,7 @@ import type pg from 'pg';
 import { closeRuns } from '../../analytics/tasks/closeRuns.ts';
 import { dueRuns, mergeDueRuns } from '../../analytics/tasks/mergeRuns.ts';
 import { seal } from '../../analytics/tasks/seal.ts';
+import { summarise } from '../../analytics/tasks/summarise.ts';
 import { LoadPool } from '../../collector/load/pool.ts';
 import { type Database, openDatabase } from '../../common/database.ts';
 import { openPool } from '../../common/pool.ts';
@@ -30,7 +31,7 @@ const DAY_MS = 86_400_000;
 const FIRST_PROBE_SEED = 1_000_000;
 
 /** The pauses of the jobs, for closing and merging runs as they are; days are sealed sooner than the crontab would. */
-const PAUSE_MS = { seal: 15_000, close: 500, merge: 2000 };
+const PAUSE_MS = { seal: 15_000, close: 500, merge: 2000, summarise: 3000 };
 /** Longer than it takes to write some files: a day that goes on must not be sealed. */
 const SEAL_AFTER_SECONDS = 60;
 const RETRY_MS = 100;
@@ -214,7 +215,7 @@ export class StoredStream {
       loaded: `${FILES_AT_ONCE} files at once by a loading process each`,
       jobs:
         `seal every ${PAUSE_MS.seal} ms days without new rows for ${SEAL_AFTER_SECONDS} s, ` +
-        `close_runs ${PAUSE_MS.close} ms and merge_runs ${PAUSE_MS.merge} ms after the last; not detect`,
+        `close_runs ${PAUSE_MS.close} ms, merge_runs ${PAUSE_MS.merge} ms and summarise ${PAUSE_MS.summarise} ms after the last; not detect`,
       ...more,
       ...rows[0],
       ...machineRecipe(),
@@ -233,6 +234,7 @@ class Jobs {
       this.#repeat(PAUSE_MS.seal, () => seal(pool, { sealAfterSeconds: SEAL_AFTER_SECONDS })),
       this.#repeat(PAUSE_MS.close, () => closeRuns(pool)),
       this.#repeat(PAUSE_MS.merge, () => mergeDueRuns(pool)),
+      this.#repeat(PAUSE_MS.summarise, () => summarise(pool)),
     ]);
     this.#running.catch(() => this.#ending.abort()); // end() tells
   }

@@ -33,12 +33,11 @@ with suspects as (
   select distinct rrname
   from public.answer_hour
   where hour >= $1 and hour < $2 and rrtype in (1, 28)
-    and exists (select from unnest(addresses) as a(address), unnest($3::inet[] || $4::inet[]) as n(network) where address <<= network)
+    and exists (select from unnest(addresses) as a(address) where address <<= any ($3::inet[] || $4::inet[]))
 ),
 all_addresses as (
   select rrname, domain_length, ttl_min, address,
-    exists (select from unnest($3::inet[]) as n(network) where address <<= network) as is_inner,
-    exists (select from unnest($4::inet[]) as n(network) where address <<= network) as is_loopback
+    address <<= any ($3::inet[]) as is_inner, address <<= any ($4::inet[]) as is_loopback
   from public.answer_hour
   cross join lateral unnest(addresses) as a(address)
   where hour >= $2::timestamptz - interval '1 day' and hour < $2 and rrtype in (1, 28) and rrname in (select rrname from suspects)
