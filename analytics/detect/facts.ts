@@ -52,11 +52,11 @@ create temp table if not exists new_domain (like new_name) on commit delete rows
 const isUnicast = (column: string) =>
   `not (${column} <<= '224.0.0.0/4' or ${column} <<= 'ff00::/8' or ${column} = '255.255.255.255')`;
 
-/** A flow may carry several messages, of which one question each was seen; responses repeat it only where they failed. */
+/** A flow may carry several messages, of which one question each was seen; responses repeat it only where they failed. All of a flow has one client and resolver. */
 const exchangeSql = `
 insert into exchange
 select
-  min(time), min(exporter_id), client, resolver, flow_id,
+  min(time), min(exporter_id), min(client), min(resolver), flow_id,
   coalesce(
     max(rrname collate "C") filter (where section = 0),
     min(rrname collate "C") filter (where section = 1 and rrtype = 5),
@@ -69,8 +69,8 @@ select
 from public.dns_rr
 where time >= $1 and time < $2
   and client is not null
-group by flow_id, dns_id, client, resolver
-having ${isUnicast('client')} and (resolver is null or ${isUnicast('resolver')})`;
+group by flow_id, dns_id
+having ${isUnicast('min(client)')} and (min(resolver) is null or ${isUnicast('min(resolver)')})`;
 
 const answerSql = `
 insert into answer
@@ -224,15 +224,18 @@ select $1, coalesce(flows.time_first, decoded.time_first), coalesce(flows.time_l
 from flows
 full join decoded using (client, resolver)`;
 
+/** date_trunc() looks its time zone up for each row. */
+const minuteOf = (time: string) => `date_bin('1 minute', ${time}, '2000-01-01Z')`;
+
 const countSql = `
 insert into counted
-select date_trunc('minute', time, 'UTC'), exporter_id, asked, answered, rcode, qtype, count(*)
+select ${minuteOf('time')}, exporter_id, asked, answered, rcode, qtype, count(*)
 from exchange
 group by 1, 2, 3, 4, 5, 6`;
 
 const presentSql = `
 insert into present
-select distinct date_trunc('minute', time, 'UTC'), exporter_id, client
+select distinct ${minuteOf('time')}, exporter_id, client
 from exchange`;
 
 /** Counts by one number as a JSON object; only the few sums are named. */
