@@ -49,12 +49,15 @@ servers as (
   where hour >= $1 and hour < $2 and rrtype = 2
 ),
 owned as materialized (
-  select distinct rrname, address, network(set_masklen(address, case family(address) when 4 then 24 else 48 end)) as subnet
-  from many
-  join public.answer_hour using (rrname)
-  cross join lateral unnest(addresses) as a(address)
-  where hour >= $1 and hour < $2 and rrtype in (1, 28)
-    and rrname not in (select rrname from servers) -- name servers are double_flux's
+  select rrname, address, network(set_masklen(address, case family(address) when 4 then 24 else 48 end)) as subnet
+  from (
+    select distinct rrname, address
+    from many
+    join public.answer_hour using (rrname)
+    cross join lateral unnest(addresses) as a(address)
+    where hour >= $1 and hour < $2 and rrtype in (1, 28)
+      and rrname not in (select rrname from servers) -- name servers are double_flux's
+  ) as each_once
 ),
 spread as (
   select rrname, count(*)::integer as addresses, count(distinct subnet)::integer as subnets,
