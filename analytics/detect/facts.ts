@@ -52,7 +52,10 @@ create temp table if not exists new_domain (like new_name) on commit delete rows
 const isUnicast = (column: string) =>
   `not (${column} <<= '224.0.0.0/4' or ${column} <<= 'ff00::/8' or ${column} = '255.255.255.255')`;
 
-/** A flow may carry several messages, of which one question each was seen; responses repeat it only where they failed. All of a flow has one client and resolver. */
+/**
+ * A flow may carry several messages, of which one question each was seen; responses repeat it only where they failed. All of a
+ * flow has one client and resolver.
+ */
 const exchangeSql = `
 insert into exchange
 select
@@ -87,6 +90,7 @@ where time >= $1 and time < $2
   and rdata is not null
 group by rrname collate "C", rrtype`;
 
+/** By name, as in its index. */
 const keepAnswersSql = `
 insert into public.answer_hour (hour, answers, ttl_min, ttl_median, clients, rrtype, domain_length, rrname, addresses, targets)
 select $1, answers, ttl_min, ttl_median, clients, rrtype, domain_length, rrname, addresses, targets
@@ -122,6 +126,7 @@ from (
 ) as lookup
 join name using (rrname)`;
 
+/** By client, as in its index: whoever reads an hour by that goes through the pages once. */
 const keepLookupsSql = `
 insert into public.lookup_hour
   (hour, time_first, time_last, asked, nxdomain, failed, text_asked, mail_asked, exporter_id, domain_length, has_tld, client, resolver, rrname, seconds)

@@ -55,6 +55,7 @@ export async function detectCost(rrs: number): Promise<Result> {
     });
   const recipe = {
     stream: `${GROWING_STREAM_MAKE}; below top-level domains that exist; ${RRS_A_DAY} RRs a day, ${RUNS} runs each`,
+    jobs: 'summarise while files are loaded; then detect alone',
     ...machineRecipe(),
   };
   return result('detect', recipe, [
@@ -67,7 +68,7 @@ export async function detectCost(rrs: number): Promise<Result> {
 type Load = (day: number, rrs: number, seed?: number) => Promise<void>;
 
 /** Runs with an empty database of its own. */
-export function withStore(run: (pool: pg.Pool, load: Load) => Promise<void>): Promise<void> {
+function withStore(run: (pool: pg.Pool, load: Load) => Promise<void>): Promise<void> {
   return withHome(async (database, directory) => {
     const loader = new LoadPool(database.url, FILES_A_DAY);
     try {
@@ -87,7 +88,7 @@ export function withStore(run: (pool: pg.Pool, load: Load) => Promise<void>): Pr
           }),
         );
         loaded.abort();
-        await summarising.catch(() => {}); // cut short
+        await summarising;
       });
     } finally {
       await loader.close();
