@@ -7,13 +7,14 @@ import { openDatabase } from '../../common/database.ts';
 import { migrate } from '../../migrations/migrate.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { eventually, withDirectory } from '../support/processes.ts';
-import { daysAgo, insertDay, rowsOf } from './rows.ts';
+import { clearOfMidnight, daysAgo, insertDay, rowsOf } from './rows.ts';
 
 const OLD_DAY = '2024-06-11';
 
 let database: TestDatabase;
 
 beforeEach(async () => {
+  await clearOfMidnight();
   database = await createTestDatabase();
 });
 

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import type pg from 'pg';
 
 /** Puts a flow and three resource records, two of them addresses, into a past or present day, `flows` times. */
@@ -35,4 +36,10 @@ export async function rowsOf(pool: pg.Pool, day: string): Promise<string[]> {
 /** The UTC day so many days before today. */
 export function daysAgo(days: number): string {
   return new Date(Date.now() - days * 86_400_000).toISOString().slice(0, 10);
+}
+
+/** Waits for midnight UTC if it comes within half a minute, so that today stays today in a test. */
+export async function clearOfMidnight(): Promise<void> {
+  const msLeft = 86_400_000 - (Date.now() % 86_400_000);
+  if (msLeft < 30_000) await delay(msLeft);
 }

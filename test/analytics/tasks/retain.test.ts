@@ -9,13 +9,14 @@ import { retain } from '../../../analytics/tasks/retain.ts';
 import { seal } from '../../../analytics/tasks/seal.ts';
 import { createTestDatabase, type TestDatabase } from '../../support/database.ts';
 import { eventually, withDirectory } from '../../support/processes.ts';
-import { daysAgo, insertDay, rowsOf } from '../rows.ts';
+import { clearOfMidnight, daysAgo, insertDay, rowsOf } from '../rows.ts';
 
 const main = new URL('../../../analytics/main.ts', import.meta.url).href;
 
 let database: TestDatabase;
 
 beforeEach(async () => {
+  await clearOfMidnight();
   database = await createTestDatabase();
   await database.pool.query(
     `insert into public.exporter (name, observation_domain_id) values ('sensor1', 7), ('sensor2', 0)`,

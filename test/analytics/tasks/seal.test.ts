@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { seal } from '../../../analytics/tasks/seal.ts';
 import { createTestDatabase, type TestDatabase } from '../../support/database.ts';
 import { eventually } from '../../support/processes.ts';
-import { daysAgo, insertDay, rowsOf } from '../rows.ts';
+import { clearOfMidnight, daysAgo, insertDay, rowsOf } from '../rows.ts';
 
 const OLD_DAY = '2024-06-11';
 const main = new URL('../../../analytics/main.ts', import.meta.url).href;
@@ -12,6 +12,7 @@ const main = new URL('../../../analytics/main.ts', import.meta.url).href;
 let database: TestDatabase;
 
 beforeEach(async () => {
+  await clearOfMidnight();
   database = await createTestDatabase();
 });
 
