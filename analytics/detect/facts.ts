@@ -15,12 +15,14 @@ const KNOWLEDGE = 0;
 /**
  * Working tables of a session, empty between transactions: `exchange`, a question and its response; `answer`, the values of
  * names; `name`, what is known of each name; `named`, lookups of the hour by client and name, with that, which most facts are
- * made of; `counted` and `present`, how many of a kind and who there was each minute;
- * `new_name` and `new_domain`, what was not known before.
+ * made of; `summed`, these by client and top-level domain, by resolver, and by name; `counted` and `present`, how many of a kind
+ * and who there was each minute; `new_name` and `new_domain`, what was not known before.
  */
 const workingTables = `
 set local client_min_messages = warning;
-set local enable_nestloop = off; -- nothing is known of these tables, all of which are joined as a whole
+-- nothing is known of these tables, all of which are joined as a whole
+set local enable_nestloop = off;
+set local enable_mergejoin = off;
 create temp table if not exists exchange (
   time timestamptz, exporter_id integer, client inet, resolver inet, flow_id bigint, rrname text collate "C", qtype integer,
   asked boolean, answered boolean, rcode smallint
@@ -29,6 +31,11 @@ create temp table if not exists named (
   time_first timestamptz, time_last timestamptz, time_good timestamptz, asked integer, nxdomain integer, failed integer,
   text_asked integer, mail_asked integer, exporter_id integer, client inet, resolver inet, rrname text collate "C", seconds smallint[],
   domain_length smallint, has_tld boolean, domain text collate "C", tld text collate "C"
+) on commit delete rows;
+create temp table if not exists summed (
+  asked bigint, nxdomain bigint, failed bigint, time_first timestamptz, time_last timestamptz, time_good timestamptz,
+  exporter_id integer, has_tld boolean,
+  client inet, resolver inet, dimension text, rrname text collate "C", domain text collate "C", tld text collate "C"
 ) on commit delete rows;
 create temp table if not exists counted (
   minute timestamptz, exporter_id integer, asked boolean, answered boolean, rcode smallint, qtype integer, n bigint
@@ -49,8 +56,9 @@ create temp table if not exists new_name (
 ) on commit delete rows;
 create temp table if not exists new_domain (like new_name) on commit delete rows;`;
 
+/** Neither multicast (RFC 5771, RFC 4291 section 2.7) nor broadcast; one comparison for most addresses, which come in order and IPv4 first. */
 const isUnicast = (column: string) =>
-  `not (${column} <<= '224.0.0.0/4' or ${column} <<= 'ff00::/8' or ${column} = '255.255.255.255')`;
+  `(${column} < '224.0.0.0' or ${column} >= '240.0.0.0' and ${column} < '255.255.255.255' or ${column} >= '::' and ${column} < 'ff00::')`;
 
 /**
  * A flow may carry several messages, of which one question each was seen; responses repeat it only where they failed. All of a
@@ -107,6 +115,7 @@ insert into name
 select domain_length, has_tld, rrname, right(rrname, domain_length), tld
 from unnest($1::text[], $2::smallint[], $3::text[], $4::boolean[]) as n(rrname, domain_length, tld, has_tld)`;
 
+/** In the order of clients, as in the index of lookup_hour: whoever reads an hour by that goes through the pages once. */
 const nameLookupsSql = `
 insert into named
 select lookup.*, domain_length, has_tld, domain, tld
@@ -122,17 +131,27 @@ from (
     (array_agg(distinct date_part('epoch', time - $1::timestamptz)::smallint))[:120]
   from exchange
   where rrname is not null
-  group by rrname, client
+  group by client, rrname
 ) as lookup
 join name using (rrname)`;
 
-/** By client, as in its index: whoever reads an hour by that goes through the pages once. */
 const keepLookupsSql = `
 insert into public.lookup_hour
   (hour, time_first, time_last, asked, nxdomain, failed, text_asked, mail_asked, exporter_id, domain_length, has_tld, client, resolver, rrname, seconds)
 select $1, time_first, time_last, asked, nxdomain, failed, text_asked, mail_asked, exporter_id, domain_length, has_tld, client, resolver, rrname, seconds
+from named`;
+
+const sumSql = `
+insert into summed
+select sum(asked), sum(nxdomain), sum(failed), min(time_first), max(time_last), min(time_good), exporter_id, has_tld, client, resolver,
+  case grouping(client, resolver, rrname) when 3 then 'client' when 5 then 'resolver' else 'rrname' end,
+  rrname, domain, tld
 from named
-order by client`;
+group by grouping sets (
+  (exporter_id, tld, has_tld, client),
+  (exporter_id, resolver),
+  (exporter_id, tld, has_tld, domain, rrname)
+)`;
 
 const clientsSql = `
 insert into public.client_hour (hour, lookups, names, domains, nxdomain, nx_names, nx_domains, client)
@@ -149,8 +168,8 @@ insert into public.domain_hour (hour, lookups, nxdomain, failed, names, clients,
 with by_name as (
   select domain, rrname, sum(asked) as asked, sum(nxdomain) as nxdomain, sum(failed) as failed,
     min(time_first) as time_first, max(time_last) as time_last
-  from named
-  where length(rrname) > domain_length
+  from summed
+  where dimension = 'rrname' and rrname <> domain
   group by 1, 2
 ),
 by_domain as (
@@ -161,9 +180,8 @@ by_domain as (
   having count(*) >= ${FEWEST_NAMES}
 ),
 users as (
-  select domain, count(distinct client) as clients
-  from named
-  where domain in (select domain from by_domain)
+  select domain, count(*) as clients
+  from (select distinct domain, client from named where domain in (select domain from by_domain)) as each_once
   group by 1
 )
 select $1, asked, nxdomain, failed, names, clients, time_first, time_last, domain
@@ -173,7 +191,8 @@ const tldsSql = `
 insert into public.tld_hour (hour, lookups, answered, nxdomain, clients, domains, has_tld, tld, some_clients, some_domains)
 with by_client as (
   select tld, has_tld, client, sum(asked) as asked, sum(nxdomain) as nxdomain, sum(failed) as failed
-  from named
+  from summed
+  where dimension = 'client'
   group by 1, 2, 3
 ),
 clients as (
@@ -183,7 +202,7 @@ clients as (
   group by 1, 2
 ),
 by_domain as (
-  select distinct tld, domain from named
+  select distinct tld, domain from summed where dimension = 'rrname'
 ),
 domains as (
   select tld, count(*) as domains, (array_agg(domain order by domain))[:50] as some_domains from by_domain group by 1
@@ -204,9 +223,8 @@ with turned as (
     and protocol in (6, 17)
     and (dst_port in (53, 853) or src_port in (53, 853) or application = 53)
     and coalesce(dst_port, 0) not in (5353, 5355) and coalesce(src_port, 0) not in (5353, 5355)
-    and ${isUnicast('src')} and ${isUnicast('dst')}
 ),
-flows as (
+grouped as materialized (
   select
     case when is_turned then dst else src end as client,
     case when is_turned then src else dst end as resolver,
@@ -215,6 +233,10 @@ flows as (
     min(exporter_id) as exporter_id
   from turned
   group by 1, 2, 3, 4
+),
+flows as (
+  -- few are left to ask
+  select * from grouped where ${isUnicast('client')} and ${isUnicast('resolver')}
 ),
 decoded as (
   select client, resolver, count(*) as lookups, min(time) as time_first, max(time) as time_last, min(exporter_id) as exporter_id
@@ -273,12 +295,8 @@ clients as (
   unit === 'hour'
     ? `,
 distinct_ones as (
-  select exporter_id, count(resolver) as resolvers, count(rrname) as names, count(domain) as domains
-  from (
-    select exporter_id, resolver, rrname, domain
-    from named
-    group by grouping sets ((exporter_id, resolver), (exporter_id, rrname), (exporter_id, domain))
-  ) as each_once
+  select exporter_id, count(resolver) as resolvers, count(rrname) as names, count(distinct domain) as domains
+  from summed
   group by 1
 )`
     : ''
@@ -291,13 +309,13 @@ left join rcodes using (at, exporter_id)
 left join qtypes using (at, exporter_id)
 ${unit === 'hour' ? 'left join distinct_ones using (exporter_id)' : ''}`;
 
-const topOf = (dimension: string, column: string, shown: string) => `
+const topOf = (dimension: string, column: string, from: string, shown: string) => `
 select exporter_id, rank, '${dimension}', lookups, nxdomain, ${shown}
 from (
   select exporter_id, ${column} as value, sum(asked) as lookups, sum(nxdomain) as nxdomain,
     row_number() over (partition by exporter_id order by sum(asked) desc, ${column}) as rank
-  from named
-  where ${column} is not null
+  from summed
+  where dimension = '${from}' and ${column} is not null
   group by 1, 2
 ) as ranked
 where rank <= 100`;
@@ -306,17 +324,17 @@ const topSql = `
 insert into public.traffic_top (hour, exporter_id, rank, dimension, lookups, nxdomain, value)
 select $1::timestamptz, top.* from (
   ${[
-    topOf('domain', 'domain', 'value'),
-    topOf('tld', 'tld', 'value'),
-    topOf('client', 'client', 'host(value)'),
-    topOf('resolver', 'resolver', 'host(value)'),
+    topOf('domain', 'domain', 'rrname', 'value'),
+    topOf('tld', 'tld', 'client', 'value'),
+    topOf('client', 'client', 'client', 'host(value)'),
+    topOf('resolver', 'resolver', 'resolver', 'host(value)'),
   ].join('\n  union all')}
 ) as top`;
 
 const sensorsSql = `
 with added as (
   insert into public.sensor_history as history (exporter_id, since)
-  select distinct exporter_id, $1::timestamptz from named
+  select distinct exporter_id, $1::timestamptz from summed where dimension = 'resolver'
   on conflict (exporter_id) do update set since = excluded.since where excluded.since < history.since
   returning exporter_id, since
 )
@@ -328,15 +346,17 @@ select count(*)::integer as changed from added`;
  */
 const newNamesSql = `
 insert into new_name
-select news.*, known.time_first
+select distinct on (rrname) time_good, named.exporter_id, named.client, named.resolver, named.domain, rrname, known_since
 from (
-  select distinct on (rrname) time_good, exporter_id, client, resolver, domain, rrname
-  from named
-  where time_good is not null and has_tld and tld <> 'arpa.'
-  order by rrname, time_good, client
+  select rrname, time_good, known.time_first as known_since, known.client as known_client
+  from summed
+  left join public.known_name as known using (rrname)
+  where dimension = 'rrname' and time_good is not null and has_tld and tld <> 'arpa.'
+    and (known.rrname is null or time_good <= known.time_first)
 ) as news
-left join public.known_name as known using (rrname)
-where known.rrname is null or (news.time_good, news.client) < (known.time_first, known.client)`;
+join named using (rrname, time_good)
+where known_since is null or (time_good, named.client) < (known_since, known_client)
+order by rrname, time_good, named.client`;
 
 /** That of each registered domain: no domain is known later than one of its names. */
 const newDomainsSql = `
@@ -395,7 +415,7 @@ const dropFamiliesSql = `
 delete from public.known_name as dropped using public.known_domain as family
 where family.domain = dropped.domain
   and family.is_family
-  and family.domain in (select distinct domain from named)
+  and family.domain in (select domain from summed)
 returning date_trunc('hour', dropped.time_first, 'UTC') as hour`;
 
 const factTables = [
@@ -436,6 +456,7 @@ export async function deriveFacts(client: pg.ClientBase, hour: Date): Promise<Fa
   await client.query(nameLookupsSql, [hour]);
   const { rowCount } = await client.query(keepLookupsSql, [hour]);
   await byIndex(client, () => client.query(resolversSql, span));
+  await client.query(sumSql);
   for (const sql of [clientsSql, domainsSql, tldsSql, topSql]) await client.query(sql, [hour]);
   for (const sql of [countSql, presentSql, trafficSql('minute'), trafficSql('hour')]) await client.query(sql);
   await client.query('select pg_advisory_xact_lock($1, $2)', [FACTS_LOCK, KNOWLEDGE]);

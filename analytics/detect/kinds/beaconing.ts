@@ -15,10 +15,17 @@ interface Pair {
 
 /** Times of one client and domain; A and AAAA asked in the same second are one. */
 const sql = `
-with pairs as (
-  select client, right(rrname, domain_length) as domain, sum(cardinality(seconds)) as lookups, bit_or(1 << extract(hour from hour at time zone 'UTC')::integer) as hours
-  from public.lookup_hour
-  where hour >= $1 and hour < $2 and ${isOurs('client', '$7', '$8')}
+with familiar as materialized (
+  select domain
+  from public.known_domain as known
+  join public.sensor_history as history using (exporter_id)
+  where known.time_first < history.since + make_interval(secs => $9::float8 * 86400)
+),
+pairs as (
+  select client, domain, sum(cardinality(seconds)) as lookups, bit_or(1 << extract(hour from hour at time zone 'UTC')::integer) as hours
+  from (select client, right(rrname, domain_length) as domain, seconds, hour from public.lookup_hour where hour >= $1 and hour < $2) as lookup
+  where ${isOurs('client', '$7', '$8')}
+    and not exists (select from familiar where familiar.domain = lookup.domain) -- nearly all of them
   group by 1, 2
 ),
 users as (
@@ -27,17 +34,12 @@ users as (
 everybody as (
   select count(distinct client)::integer as all_clients from public.client_hour where hour >= $1 and hour < $2 and ${isOurs('client', '$7', '$8')}
 ),
-regular as (
+regular as materialized (
   select client, domain, clients, all_clients
   from pairs
   join users using (domain)
   cross join everybody
   where lookups > $3 and bit_count(hours::bit(24)) >= $4 and clients <= greatest($5::float8, $6::float8 * all_clients)
-    and not exists (
-      select from public.known_domain as known
-      join public.sensor_history as history using (exporter_id)
-      where known.domain = pairs.domain and known.time_first < history.since + make_interval(secs => $9::float8 * 86400)
-    )
 )
 select host(regular.client) as client, regular.domain, clients, all_clients,
   array_agg(distinct extract(epoch from hour)::integer + second order by extract(epoch from hour)::integer + second) as times,

@@ -42,6 +42,13 @@ with many as materialized (
   group by rrname
   having sum(cardinality(addresses)) >= $3 and percentile_disc(0.5) within group (order by ttl_median) <= $4
 ),
+given as materialized (
+  -- most answers of a day are the same as in the hours before
+  select rrname, max(domain_length) as domain_length, addresses
+  from public.answer_hour
+  where hour >= $1 and hour < $2 and rrtype in (1, 28)
+  group by rrname, addresses
+),
 servers as (
   select distinct target as rrname
   from public.answer_hour
@@ -53,10 +60,9 @@ owned as materialized (
   from (
     select distinct rrname, address
     from many
-    join public.answer_hour using (rrname)
+    join given using (rrname)
     cross join lateral unnest(addresses) as a(address)
-    where hour >= $1 and hour < $2 and rrtype in (1, 28)
-      and rrname not in (select rrname from servers) -- name servers are double_flux's
+    where rrname not in (select rrname from servers) -- name servers are double_flux's
   ) as each_once
 ),
 spread as (
@@ -99,9 +105,9 @@ user_of as materialized (
   select subnet, right(rrname, domain_length) as domain
   from (
     select rrname, domain_length, network(set_masklen(address, case family(address) when 4 then 24 else 48 end)) as subnet
-    from public.answer_hour
+    from given
     cross join lateral unnest(addresses) as a(address)
-    where hour >= $1 and hour < $2 and rrtype in (1, 28) and exists (select from flux)
+    where exists (select from flux)
   ) as used
   where subnet in (select subnet from flux_subnet)
   group by 1, 2
@@ -128,10 +134,15 @@ pointing as materialized (
   cross join lateral unnest(targets) as t(target)
   where hour >= $1 and hour < $2 and rrtype = 5
 ),
+fluxing as (
+  select distinct domain from apart join flux using (rrname)
+),
 served as (
   select domain, count(distinct customer)::integer as customers
-  from (select distinct domain from apart join flux using (rrname)) as fluxing
-  join pointing on right(target, length(domain)) = domain and customer <> domain
+  from pointing
+  cross join (select distinct length(domain) as domain_length from fluxing) as lengths
+  join fluxing on domain = right(target, domain_length)
+  where customer <> domain and (target = domain or right(target, domain_length + 1) = '.' || domain)
   group by domain
 )
 -- a CDN serves others, who point to it

@@ -40,7 +40,8 @@ all_addresses as (
     address <<= any ($3::inet[]) as is_inner, address <<= any ($4::inet[]) as is_loopback
   from public.answer_hour
   cross join lateral unnest(addresses) as a(address)
-  where hour >= $2::timestamptz - interval '1 day' and hour < $2 and rrtype in (1, 28) and rrname in (select rrname from suspects)
+  where hour = any (array(select hour from public.fact_hour where hour >= $2::timestamptz - interval '1 day' and hour < $2))
+    and rrname = any (array(select rrname from suspects)) and rrtype in (1, 28)
 ),
 asked as (
   select rrname, (array_agg(distinct host(client)))[:20] as clients, min(time_first) as time_first, max(time_last) as time_last

@@ -81,6 +81,23 @@ beforeAll(async () => {
       rcode: 3,
     })),
     ...several(40, i => ({ at: minute(i), client: '10.0.5.2', name: `made-up${i}.com.`, rcode: 3 })),
+    // of two that look like flux, others point to one by CNAME, and to a domain that only ends like the other
+    ...['www.carrier.org.', 'www.flux.org.'].flatMap(name =>
+      several(12, i => ({
+        at: minute(5 * i),
+        client: '10.0.6.1',
+        name,
+        answers: [{ ttl: 120, rdata: `${20 + i}.1.7.${name.length}` }],
+      })),
+    ),
+    ...['edge.carrier.org.', 'edge.noflux.org.'].flatMap(rdata =>
+      several(6, i => ({
+        at: minute(i),
+        client: '10.0.6.2',
+        name: `www.shop${i}.org.`,
+        answers: [{ type: 5, rdata }],
+      })),
+    ),
   ]);
   await detect(database.pool, { isUrgent: true });
 });
@@ -118,5 +135,11 @@ test('a top-level domain that people mistyped is not told, one that a program ha
 test('senders of mail that do not exist are no burst of the mail server', async () => {
   expect(await found('nxdomain_burst')).toMatchObject([
     { subject: '10.0.5.2', evidence: { nx_domains: 40 } },
+  ]);
+});
+
+test('fast_flux takes for a CDN what other domains point to, and nothing that merely ends like it', async () => {
+  expect(await found('fast_flux')).toMatchObject([
+    { subject: 'flux.org.', evidence: { other_domains_that_point_here: 0 } },
   ]);
 });
