@@ -58,7 +58,9 @@ export async function runDue(
     const sealed = await seal(pool, { sealAfterSeconds: options.sealAfterSeconds, signal });
     await closeRuns(pool, { isFinal: true, signal });
     await detect(pool, { isUrgent: true, signal });
-    return { made, retained, sealed, merged: await mergeDueRuns(pool, { signal }) };
+    const small = await mergeDueRuns(pool, 'small', { signal });
+    const large = await mergeDueRuns(pool, 'large', { signal });
+    return { made, retained, sealed, merged: [...small, ...large] };
   } finally {
     await pool.end();
   }

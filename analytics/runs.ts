@@ -77,7 +77,7 @@ async function makeReady(client: pg.PoolClient, tier: TierName, runId: number, b
   );
   const { bytes, has_trigrams: hasTrigrams } = rows[0]!; // one row
   const { indexes, trigrams } = tiers[tier];
-  const wantsTrigrams = by === 'sorting' && hasTrigrams && bytes >= TRIGRAM_BYTES;
+  const wantsTrigrams = by !== 'adding up' && hasTrigrams && bytes >= TRIGRAM_BYTES;
   for (const [suffix, index] of Object.entries(wantsTrigrams ? { ...indexes, ...trigrams } : indexes))
     await client.query(`create index ${tier}_${runId}_${suffix} on ${table} ${index}`);
   if (bytes < SAMPLED_BYTES) await client.query(`set local default_statistics_target = ${FEW}`);
@@ -112,7 +112,7 @@ export async function readyRuns(client: pg.PoolClient, tier: TierName): Promise<
  * The job that moves rows; also the state of the run that it moves them to, until then. Each goes on with what it has
  * left.
  */
-type Mover = 'adding up' | 'sorting';
+export type Mover = 'adding up' | 'sorting' | 'merging';
 
 /**
  * Moves the rows of runs that get no more, equal keys added up, into an empty one. A reader sees either them or it: the empty
@@ -163,8 +163,8 @@ async function emptyRun(client: pg.PoolClient, tier: TierName, by: Mover): Promi
   return runId;
 }
 
-/** Loaders wait for what is added up, and nobody for what is sorted. */
-const PATIENCE_MS: Readonly<Record<Mover, number>> = { 'adding up': 500, sorting: 5000 };
+/** Loaders wait for what is added up, and nobody for the rest. */
+const PATIENCE_MS: Readonly<Record<Mover, number>> = { 'adding up': 500, sorting: 5000, merging: 5000 };
 
 /** SQL for the transactions that have used a tier, by their virtual id, which pg_locks shows to everybody. */
 const readersSql = (tier: string) => `

@@ -7,24 +7,22 @@ export const JobLock = {
   seal: 7234872349010,
   retain: 7234872349011,
   closeRuns: 7234872349012,
-  mergeRuns: 7234872349013,
+  /** Versions that merge runs of all sizes in one job hold it alone, later ones together. */
+  merge: 7234872349013,
   detect: 7234872349014,
   summarise: 7234872349015,
+  mergeSmallRuns: 7234872349016,
+  mergeLargeRuns: 7234872349017,
 } as const;
 
 /** Jobs whose transactions read no run but those that they move themselves. */
-export const BLIND_JOBS = [
-  JobLock.seal,
-  JobLock.retain,
-  JobLock.closeRuns,
-  JobLock.mergeRuns,
-  JobLock.summarise,
-];
+export const BLIND_JOBS = [JobLock.seal, JobLock.retain, JobLock.closeRuns, JobLock.merge, JobLock.summarise];
 
-/** They go before the other jobs: what they leave makes all that looks something up slower. */
+/** Most go before the other jobs: what they leave makes all that looks something up slower. */
 const JOB_NICENESS: ReadonlyMap<number, number> = new Map([
   [JobLock.closeRuns, Niceness.closing],
-  [JobLock.mergeRuns, Niceness.loading],
+  [JobLock.mergeSmallRuns, Niceness.loading],
+  [JobLock.mergeLargeRuns, Niceness.tidying],
   [JobLock.summarise, Niceness.loading],
 ]);
 

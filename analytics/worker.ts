@@ -20,10 +20,10 @@ import { summarise } from './tasks/summarise.ts';
 
 const FIRST_WAIT_MS = 500;
 const LONGEST_WAIT_MS = 15_000;
-/** Jobs at the same time: three look after runs and new pages all the time, sealing keeps one busy for long. */
-const CONCURRENCY = 5;
+/** Jobs at the same time: four look after runs and new pages all the time, sealing keeps one busy for long. */
+const CONCURRENCY = 6;
 /** Two for each job, and graphile-worker's own. */
-const CONNECTIONS = 14;
+const CONNECTIONS = 16;
 /** The jobs that look after something all the time do so for this long, then the crontab starts them again: a minute is too rare. */
 const TURN_MS = 55_000;
 /** A job gets this long to end by itself when we stop, before its statement is cancelled. */
@@ -75,7 +75,7 @@ async function runOnce(pool: pg.Pool, taskList: TaskList, signal: AbortSignal): 
   if (signal.aborted) void stop();
   signal.addEventListener('abort', stop, { once: true });
   try {
-    for (const job of ['make_partitions', 'close_runs', 'merge_runs', 'summarise'])
+    for (const job of ['make_partitions', 'close_runs', 'merge_runs', 'merge_large_runs', 'summarise'])
       await runner.addJob(job, {}, { jobKey: job, maxAttempts: 3 });
     await runner.promise;
   } finally {
@@ -101,7 +101,14 @@ function tasksOf(
       await unlessAborted(abortSignal, () => closeRuns(pool, { forMs: TURN_MS, signal: abortSignal }));
     },
     async merge_runs(_payload, { abortSignal }) {
-      await unlessAborted(abortSignal, () => mergeDueRuns(pool, { forMs: TURN_MS, signal: abortSignal }));
+      await unlessAborted(abortSignal, () =>
+        mergeDueRuns(pool, 'small', { forMs: TURN_MS, signal: abortSignal }),
+      );
+    },
+    async merge_large_runs(_payload, { abortSignal }) {
+      await unlessAborted(abortSignal, () =>
+        mergeDueRuns(pool, 'large', { forMs: TURN_MS, signal: abortSignal }),
+      );
     },
     async summarise(_payload, { abortSignal }) {
       await unlessAborted(abortSignal, () => summarise(pool, { forMs: TURN_MS, signal: abortSignal }));

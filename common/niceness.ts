@@ -6,10 +6,11 @@ import { log } from './log.ts';
 
 /**
  * Who goes first when there is too much to do, 0 being the first: closing runs, without which every lookup and so everything
- * else gets slower; loading, and merging runs; other jobs; answering. Five more is a third of the time, not nothing: who is
- * last may hold a lock that others wait for, and who asks gives up after a minute.
+ * else gets slower; loading, and merging small runs; other jobs; answering; merging large runs, which nobody waits for. Five
+ * more is a third of the time, not nothing: who is last may hold a lock that others wait for, and who asks gives up after a
+ * minute.
  */
-export const Niceness = { closing: 0, loading: 5, jobs: 10, answering: 12 } as const;
+export const Niceness = { closing: 0, loading: 5, jobs: 10, answering: 12, tidying: 15 } as const;
 
 /** Linux takes one such change in 100 ms from who is not root. */
 const RETRY_MS = 150;

@@ -9,6 +9,7 @@ import { dueRuns, mergeDueRuns } from '../../analytics/tasks/mergeRuns.ts';
 import { waitForRoom } from '../../collector/store/committer.ts';
 import { type TierName, tierNames } from '../../common/tiers.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { eventually } from '../support/processes.ts';
 
 const main = new URL('../../analytics/tasks/mergeRuns.ts', import.meta.url).href;
 /** Eight small runs become one. */
@@ -75,7 +76,7 @@ test('runs that are closed, indexed and merged hold what the hot ones held, adde
   await observe(1, 1000);
   await makeRuns(8);
   const unmerged = await contents();
-  const merged = await mergeDueRuns(database.pool, EIGHT);
+  const merged = await mergeDueRuns(database.pool, 'small', EIGHT);
   expect(merged.map(({ tier, runs }) => `${tier} ${runs}`)).toEqual(tierNames.map(tier => `${tier} 8`));
   expect(await contents()).toEqual(unmerged);
   expect(await states()).toEqual({ hot: 4, 'adding up': 4, ready: 4 });
@@ -87,7 +88,7 @@ test('runs that are closed, indexed and merged hold what the hot ones held, adde
 
 test('a key of one period is one row of the merged run', async () => {
   await makeRuns(8);
-  await mergeDueRuns(database.pool, EIGHT);
+  await mergeDueRuns(database.pool, 'small', EIGHT);
   const { rows } = await database.pool.query(
     `select count(*)::integer as rows, count(distinct (rrname, rdata, date_trunc('day', time_first, 'UTC')))::integer as keys, sum(count)::integer as observations from public.rrset_gravel`,
   );
@@ -138,14 +139,14 @@ test('a reader in the middle of a transaction sees the same before, while and af
     await reader.query('begin isolation level repeatable read');
     await reader.query('select 1 from public.ipfix_file'); // its snapshot is taken; it has not looked at any run yet
     const before = (await database.pool.query('select sum(count) from public.rrset_gravel')).rows;
-    expect(await mergeDueRuns(database.pool, EIGHT)).toHaveLength(4);
+    expect(await mergeDueRuns(database.pool, 'small', EIGHT)).toHaveLength(4);
     expect(await states()).toMatchObject({ empty: 32 });
     expect((await reader.query('select sum(count) from public.rrset_gravel')).rows).toEqual(before);
     await reader.query('commit');
   } finally {
     reader.release();
   }
-  await mergeDueRuns(database.pool, EIGHT);
+  await mergeDueRuns(database.pool, 'small', EIGHT);
   expect(await states()).toEqual({ hot: 4, 'adding up': 4, ready: 4 });
 });
 
@@ -184,7 +185,7 @@ test('no reader ever misses or doubles a row while runs are closed and merged', 
     await observe(1, 300);
     expected += 300;
     await closeRuns(database.pool, { isFinal: true });
-    await mergeDueRuns(database.pool, EIGHT);
+    await mergeDueRuns(database.pool, 'small', EIGHT);
   }
   stop.abort();
   await looking;
@@ -260,7 +261,7 @@ test('a process that is killed while it merges has changed nothing, and the next
     '-e',
     `const { mergeDueRuns } = await import(${JSON.stringify(main)});
      const { Pool } = (await import('pg')).default;
-     await mergeDueRuns(new Pool({ connectionString: process.argv[1] }), ${JSON.stringify(EIGHT)});`,
+     await mergeDueRuns(new Pool({ connectionString: process.argv[1] }), 'small', ${JSON.stringify(EIGHT)});`,
     database.url,
   ]);
   await delay(1500);
@@ -269,22 +270,65 @@ test('a process that is killed while it merges has changed nothing, and the next
   await block.query('rollback');
   block.release();
   expect(await contents()).toEqual(before);
-  for (let tries = 0; (await mergeDueRuns(database.pool, EIGHT)).length === 0 && tries < 50; tries++)
+  for (let tries = 0; (await mergeDueRuns(database.pool, 'small', EIGHT)).length === 0 && tries < 50; tries++)
     await delay(100);
   expect(await contents()).toEqual(before);
   expect(await states()).toMatchObject({ hot: 4, ready: 4 });
 });
 
-test('runs of one size are merged when there are enough of them, the small ones first', () => {
+test('small runs are merged while another session merges large ones', async () => {
+  const options = { smallest: { bytes: 400 << 10, fanIn: 8 } };
+  for (let i = 0; i < 8; i++) {
+    await observe(1 + i * 20_000, 20_000 + i * 20_000);
+    await closeRuns(database.pool, { isFinal: true });
+  }
+  const { rows } = await database.pool.query<{ run_id: number; bytes: number }>(
+    `select run_id, bytes::float8 from public.run where tier = 'rrset' and state = 'ready' order by run_id`,
+  );
+  expect(Math.min(...rows.map(({ bytes }) => bytes))).toBeGreaterThan(options.smallest.bytes);
+  const block = await database.pool.connect();
+  await block.query('begin');
+  await block.query(`lock table runs.rrset_${rows[0]!.run_id} in share mode`); // its rows cannot be moved yet
+  const large = mergeDueRuns(database.pool, 'large', options);
+  await eventually('the run that large ones become', async () => (await states()).merging === 1 || undefined);
+  await makeRuns(8);
+  const before = await contents();
+  const small = await mergeDueRuns(database.pool, 'small', options);
+  expect(small).toContainEqual(expect.objectContaining({ tier: 'rrset', runs: 8 }));
+  expect((await states()).merging).toBe(1);
+  expect(await contents()).toEqual(before);
+  await block.query('commit');
+  block.release();
+  expect(await large).toContainEqual(expect.objectContaining({ tier: 'rrset', runs: 8 }));
+  expect(await contents()).toEqual(before);
+});
+
+test('nothing is merged while a process of a version before does all sizes', async () => {
+  await makeRuns(8);
+  const elder = await database.pool.connect();
+  await elder.query('select pg_advisory_lock($1)', [JobLock.merge]);
+  expect(await mergeDueRuns(database.pool, 'small', EIGHT)).toEqual([]);
+  elder.release(true);
+  await eventually(
+    'its end',
+    async () => (await mergeDueRuns(database.pool, 'small', EIGHT)).length === 4 || undefined,
+  );
+});
+
+test('runs of one size are merged when there are enough of them, the small ones and the large ones apart', () => {
   const run = (runId: number, megabytes: number) => ({ runId, bytes: megabytes * 2 ** 20 });
   const small = Array.from({ length: 8 }, (_, i) => run(i, 1 + i));
   const large = Array.from({ length: 8 }, (_, i) => run(10 + i, 100));
-  expect(dueRuns('dns_name', [...small.slice(1), ...large.slice(1)])).toBeUndefined();
-  expect(dueRuns('dns_name', [...large, ...small])).toEqual(small);
-  expect(dueRuns('dns_name', large)).toEqual(large);
-  const many = Array.from({ length: 32 }, (_, i) => run(20 + i, 5 + i));
-  expect(dueRuns('rrset', [...large, ...many.slice(1)])).toEqual(large);
-  expect(dueRuns('rrset', [...large, ...many])).toEqual(many);
+  expect(dueRuns('dns_name', [...small.slice(1), ...large], 'small')).toBeUndefined();
+  expect(dueRuns('dns_name', [...small, ...large.slice(1)], 'large')).toBeUndefined();
+  expect(dueRuns('dns_name', [...large, ...small], 'small')).toEqual(small);
+  expect(dueRuns('dns_name', [...large, ...small], 'large')).toEqual(large);
+  const larger = Array.from({ length: 8 }, (_, i) => run(20 + i, 1000));
+  expect(dueRuns('dns_name', [...larger, ...large], 'large')).toEqual(large);
+  expect(dueRuns('dns_name', [...larger, ...large.slice(1)], 'large')).toEqual(larger);
+  const many = Array.from({ length: 32 }, (_, i) => run(30 + i, 5 + i));
+  expect(dueRuns('rrset', [...large, ...many.slice(1)], 'small')).toBeUndefined();
+  expect(dueRuns('rrset', [...large, ...many], 'small')).toEqual(many);
 });
 
 test('each lookup uses its index', async () => {

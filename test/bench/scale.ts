@@ -215,7 +215,7 @@ export class StoredStream {
       loaded: `${FILES_AT_ONCE} files at once by a loading process each`,
       jobs:
         `seal every ${PAUSE_MS.seal} ms days without new rows for ${SEAL_AFTER_SECONDS} s, ` +
-        `close_runs ${PAUSE_MS.close} ms, merge_runs ${PAUSE_MS.merge} ms and summarise ${PAUSE_MS.summarise} ms after the last; not detect`,
+        `close_runs ${PAUSE_MS.close} ms, merge_runs and merge_large_runs ${PAUSE_MS.merge} ms and summarise ${PAUSE_MS.summarise} ms after the last; not detect`,
       ...more,
       ...rows[0],
       ...machineRecipe(),
@@ -233,7 +233,8 @@ class Jobs {
     this.#running = Promise.all([
       this.#repeat(PAUSE_MS.seal, () => seal(pool, { sealAfterSeconds: SEAL_AFTER_SECONDS })),
       this.#repeat(PAUSE_MS.close, () => closeRuns(pool)),
-      this.#repeat(PAUSE_MS.merge, () => mergeDueRuns(pool)),
+      this.#repeat(PAUSE_MS.merge, () => mergeDueRuns(pool, 'small')),
+      this.#repeat(PAUSE_MS.merge, () => mergeDueRuns(pool, 'large')),
       this.#repeat(PAUSE_MS.summarise, () => summarise(pool)),
     ]);
     this.#running.catch(() => this.#ending.abort()); // end() tells
@@ -256,7 +257,7 @@ class Jobs {
 
 async function closeAndMerge(pool: pg.Pool): Promise<void> {
   await closeRuns(pool, { isFinal: true });
-  await mergeDueRuns(pool);
+  for (const sizes of ['small', 'large'] as const) await mergeDueRuns(pool, sizes);
 }
 
 async function isAnythingDue(pool: pg.Pool): Promise<boolean> {
@@ -272,12 +273,9 @@ async function isAnythingDue(pool: pg.Pool): Promise<boolean> {
     rows.filter(row => row.is_ready),
     ({ tier }) => tier,
   );
-  const isMergeDue = [...ready].some(
-    ([tier, runs]) =>
-      dueRuns(
-        tier,
-        runs.map(({ run_id, bytes }) => ({ runId: run_id, bytes: Number(bytes) })),
-      ) !== undefined,
-  );
+  const isMergeDue = [...ready].some(([tier, rowsOf]) => {
+    const runs = rowsOf.map(({ run_id, bytes }) => ({ runId: run_id, bytes: Number(bytes) }));
+    return (['small', 'large'] as const).some(sizes => dueRuns(tier, runs, sizes) !== undefined);
+  });
   return isMergeDue || rows.some(row => !row.is_ready);
 }
