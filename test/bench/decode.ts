@@ -25,7 +25,7 @@ export async function decode(input: Input, runs: number): Promise<Result> {
   ]);
 }
 
-async function decodeFile(path: string): Promise<void> {
+export async function decodeFile(path: string): Promise<void> {
   const session = new Session();
   let records = 0;
   const sink: Sink = {
