@@ -78,6 +78,9 @@ test('a worker that is told to stop cancels what it is building', async () => {
     );
     return rowCount === 1 || undefined;
   });
+  const block = await database.pool.connect(); // however fast it builds, it does not come to its end
+  await block.query('begin');
+  await block.query(`select from public.partition_life where name = 'dns_rr_20240611' for update`);
   await worker.close();
   await eventually('its connections to end', async () => {
     const { rowCount } = await database.pool.query(
@@ -85,6 +88,8 @@ test('a worker that is told to stop cancels what it is building', async () => {
     );
     return rowCount === 0 || undefined;
   });
+  await block.query('rollback');
+  block.release();
   expect(await isSealed(database.pool)).toBe(undefined);
   await runDue(database.url, { sealAfterSeconds: 0 });
   expect(await isSealed(database.pool)).toBe(true);
